@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cresset/base/result.h"
+#include "cresset/base/time.h"
+#include "cresset/base/value.h"
+#include "cresset/model/run.h"
+
+namespace cresset::ports {
+
+struct RunRecord {
+  model::RunId id;
+  std::string name;      // display name
+  std::string pipeline;  // pipelineInfo.name: the cache's scope
+  model::State state = model::State::kPending;
+  WallTime created_at{};
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> finished_at;
+};
+
+// All that is needed to run it again from nothing. Immutable.
+struct RunDefinition {
+  std::string file_name;  // where the spec came from, for messages
+  std::string spec;       // the IR text as it was read
+  Value options;          // engine options and resolved inputs (app/run_options.h)
+};
+
+// One event of a run, in the encoding of app/event_codec.h. seq counts from 1 without gaps.
+struct StoredEvent {
+  std::uint64_t seq = 0;
+  WallTime at{};
+  std::string payload;
+};
+
+// What a leaf task that ended is remembered by: for the cache and for `explain`.
+struct StepRecord {
+  std::uint32_t task = 0;  // ordinal in its run
+  std::string path;
+  std::string key;      // cache key; empty when caching was off for it
+  Value parts;          // struct: name of each ingredient of the key -> its digest or short text
+  bool reusable = false;  // succeeded by running: others may hit it
+  std::string outputs;  // encoded Bindings (JSON)
+};
+
+struct StepMatch {
+  model::RunId run;
+  WallTime at{};
+  StepRecord step;
+};
+
+// A wish of another process, for the engine that owns the run.
+enum class Command { kCancel, kKill };
+struct StoredCommand {
+  std::uint64_t id = 0;
+  Command command = Command::kCancel;
+};
+
+// The right to be a run's engine: one live owner at a time on this machine, and a token that grows with each owner. Dropped when
+// destroyed, and when its process dies.
+class Lease {
+ public:
+  virtual ~Lease() = default;
+  [[nodiscard]] virtual const model::RunId& run() const = 0;
+  [[nodiscard]] virtual std::uint64_t token() const = 0;
+};
+
+struct Commit {
+  std::vector<StoredEvent> events;
+  std::optional<RunRecord> record;   // state and times of the run after these events
+  std::vector<StepRecord> steps;
+  std::uint64_t commands_taken = 0;  // highest StoredCommand::id that these events answer; 0 = none
+};
+
+// Runs, their event logs and what was computed. Contract (ports/testing/metadata_store_contract.h):
+// - A call that returns success is durable (it survives power loss); one that fails has changed nothing.
+// - commit() is one transaction. kAborted: the lease's token is no longer the run's highest, nothing was written, and the
+//   engine must stop. kDataLoss / kResourceExhausted (disk full): nothing was written; the engine must stop as well.
+// - Reads see every finished commit of every process. Any thread may call; calls do not overlap within one object.
+class MetadataStore {
+ public:
+  virtual ~MetadataStore() = default;
+
+  virtual Result<void> create_run(const RunRecord& record, const RunDefinition& definition) = 0;
+  // kFailedPrecondition with reason "run.owned" when another live process is the run's engine.
+  virtual Result<std::unique_ptr<Lease>> acquire(const model::RunId& run) = 0;
+  virtual Result<void> commit(const Lease& lease, const Commit& commit) = 0;
+
+  virtual Result<std::vector<RunRecord>> list_runs() = 0;  // newest first
+  virtual Result<RunRecord> find_run(const model::RunId& run) = 0;
+  virtual Result<RunDefinition> definition(const model::RunId& run) = 0;
+  virtual Result<std::vector<StoredEvent>> events(const model::RunId& run, std::uint64_t after_seq) = 0;
+  // Removes the run and all that the store knows of it. kFailedPrecondition while it is owned.
+  virtual Result<void> remove_run(const model::RunId& run) = 0;
+
+  // Newest reusable step of that pipeline with that key from a finished run other than `except`.
+  virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline, const std::string& key,
+                                                     const model::RunId& except) = 0;
+  // Newest step at that path of an earlier run of that pipeline: what `explain` compares with.
+  virtual Result<std::optional<StepMatch>> previous_step(const std::string& pipeline, const std::string& path,
+                                                         const model::RunId& before) = 0;
+  virtual Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) = 0;
+
+  virtual Result<void> post(const model::RunId& run, Command command) = 0;
+  virtual Result<std::vector<StoredCommand>> commands(const model::RunId& run, std::uint64_t after_id) = 0;
+  // A number that changes whenever another process has committed something: a cheap poll before the reads above.
+  virtual Result<std::uint64_t> change_counter() = 0;
+};
+
+}  // namespace cresset::ports
