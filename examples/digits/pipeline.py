@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from kfp import compiler, dsl
 from kfp.dsl import HTML, Markdown, Metrics
-
 from steps.data import load_and_split
 from steps.evaluation import evaluate
 from steps.export import export

@@ -132,7 +132,7 @@ def test_the_split_shares_no_image_and_loses_none(parts):
     for part in parts:
         with numpy.load(part.path) as content:
             assert content["images"].shape == (part.metadata["images"], 1, 8, 8)
-            assert 0.0 <= content["images"].min() and content["images"].max() <= 1.0
+            assert content["images"].min() >= 0.0 and content["images"].max() <= 1.0
             assert sorted(set(content["labels"])) == list(range(10))
             seen.append(len(content["labels"]))
     assert sum(seen) == 1797

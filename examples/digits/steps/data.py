@@ -21,6 +21,8 @@ def load_and_split(
         validation_set: Images to choose a setting with.
         test_set: Images to judge the final model with; no other step sees them before.
     """
+    import pathlib
+
     import numpy
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -37,7 +39,7 @@ def load_and_split(
         rest, test_size=0.25, random_state=seed, stratify=labels[rest]
     )
     for part, chosen in [(train_set, train), (validation_set, validation), (test_set, test)]:
-        with open(part.path, "wb") as file:
+        with pathlib.Path(part.path).open("wb") as file:
             numpy.savez(file, images=images[chosen], labels=labels[chosen])
         part.metadata["images"] = len(chosen)
         part.metadata["format"] = "npz: images float32 [n, 1, 8, 8], labels int64 [n]"

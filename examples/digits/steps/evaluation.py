@@ -29,6 +29,8 @@ def evaluate(
     Returns:
         accuracy: The share of test images that the model names right.
     """
+    import pathlib
+
     import numpy
     import torch
     from sklearn import metrics as scores
@@ -58,7 +60,7 @@ def evaluate(
     thresholds = numpy.minimum(thresholds, 1.0)
     classification.log_roc_curve(false_rate.tolist(), true_rate.tolist(), thresholds.tolist())
 
-    with open(predictions.path, "wb") as file:
+    with pathlib.Path(predictions.path).open("wb") as file:
         numpy.savez(file, images=images.numpy(), labels=labels, probabilities=probabilities)
     print(f"accuracy {accuracy:.4f}: {int(metrics.metadata['mistakes'])} of {len(labels)} wrong")
     return (accuracy,)
