@@ -70,6 +70,20 @@ std::optional<std::uint32_t> parse_u32(std::string_view text) {
 std::string_view to_string(ParameterType type) { return name_of(kParameterTypes, type); }
 std::optional<ParameterType> parse_parameter_type(std::string_view text) { return value_of(kParameterTypes, text); }
 
+bool fits(const Value& value, ParameterType type) {
+  switch (type) {
+    case ParameterType::kNumberDouble: return value.is_number();
+    case ParameterType::kNumberInteger: return value.is_integer();
+    case ParameterType::kString: return value.is_string();
+    case ParameterType::kBoolean: return value.is_bool();
+    case ParameterType::kList: return value.is_list();
+    case ParameterType::kStruct:
+    case ParameterType::kTaskFinalStatus:
+    case ParameterType::kTaskConfig: return value.is_struct();
+  }
+  return false;
+}
+
 std::string_view to_string(State state) { return name_of(kStates, state); }
 std::optional<State> parse_state(std::string_view text) { return value_of(kStates, text); }
 

@@ -33,6 +33,8 @@ enum class ParameterType {
 };
 std::string_view to_string(ParameterType type);  // "NUMBER_DOUBLE" …
 std::optional<ParameterType> parse_parameter_type(std::string_view text);
+// Whether the value is of the type. Null is of none; an integral number is both of the number types.
+bool fits(const Value& value, ParameterType type);
 
 struct ArtifactType {
   std::string schema_title;     // "system.Dataset"; empty when only one of the older spellings was given

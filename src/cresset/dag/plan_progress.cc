@@ -1,0 +1,427 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "cresset/base/check.h"
+#include "cresset/dag/plan_state.h"
+
+namespace cresset::dag {
+
+using model::State;
+
+NodeId Plan::Impl::add_node(const GraphTask& task, ScopeId scope) {
+  Node& node = nodes_.emplace_back();
+  node.task = &task;
+  node.scope = scope;
+  node.waiting = static_cast<std::uint32_t>(task.upstream.size());
+  return static_cast<NodeId>(nodes_.size() - 1);
+}
+
+ScopeId Plan::Impl::add_scope(const GraphDag& dag, NodeId owner) {
+  const auto id = static_cast<ScopeId>(scopes_.size());
+  Scope& scope = scopes_.emplace_back();
+  scope.dag = &dag;
+  scope.owner = owner;
+  scope.exit_context = exit_context(nodes_[owner]);
+  scope.unfinished = static_cast<std::uint32_t>(dag.tasks.size());
+  scope.nodes.reserve(dag.tasks.size());
+  for (const GraphTask& task : dag.tasks) scope.nodes.push_back(add_node(task, id));
+  return id;
+}
+
+bool Plan::Impl::exit_context(const Node& node) const {
+  return node.task->exit_task || (node.scope != kNone && scopes_[node.scope].exit_context);
+}
+
+bool Plan::Impl::is_loop(const Node& node) const {
+  return node.loop == kNone && node.task->kind == model::TaskKind::kLoop;
+}
+
+bool Plan::Impl::is_leaf(const Node& node) const { return node.task->dag == kNoDag && !is_loop(node); }
+
+const model::RetryPolicy* Plan::Impl::retry_policy(const Node& node) const {
+  if (is_loop(node) || node.task->spec == nullptr || !node.task->spec->retry) return nullptr;
+  return &*node.task->spec->retry;
+}
+
+std::optional<Duration> Plan::Impl::deadline(const Node& node) const {
+  const auto* container = std::get_if<model::Container>(&node.task->component->body);
+  return container == nullptr ? std::nullopt : container->kubernetes.active_deadline;
+}
+
+void Plan::Impl::changed(NodeId id) {
+  if (is_shown(nodes_[id]) && changed_.insert(id).second) result_.changed.push_back(id);
+}
+
+void Plan::Impl::settle() {
+  while (!ready_.empty()) {
+    const NodeId id = ready_.front();
+    ready_.pop_front();
+    evaluate(id);
+  }
+}
+
+// Whether the run is being stopped in a way that keeps this node from starting or going on.
+bool Plan::Impl::is_stopped(const Node& node) const {
+  if (stop_ == Stop::kKill) return true;
+  if (stop_ == Stop::kNo && !(context_.fail_fast && failed_once_)) return false;
+  return !exit_context(node);
+}
+
+void Plan::Impl::cut_short(NodeId id) {
+  Node& node = nodes_[id];
+  node.cut_short = true;
+  if (stop_ == Stop::kCancel || stop_ == Stop::kKill) {
+    node.reason = "the run was cancelled";
+    return end(id, State::kCanceled);
+  }
+  node.reason = stop_ == Stop::kTimeOut ? "the run had reached its time-out" : "another task had failed (--fail-fast)";
+  end(id, State::kSkipped);
+}
+
+std::optional<std::string> Plan::Impl::upstream_obstacle(const Node& node) const {
+  if (node.scope == kNone || node.task->spec->strategy == model::TriggerStrategy::kAllUpstreamCompleted) return std::nullopt;
+  const Scope& scope = scopes_[node.scope];
+  for (std::uint32_t index : node.task->upstream) {
+    const Node& upstream = nodes_[scope.nodes[index]];
+    if (upstream.state == State::kSucceeded) continue;
+    std::string_view what = upstream.state == State::kFailed ? "failed"
+                            : upstream.state == State::kSkipped ? "was skipped"
+                                                                : "was cancelled";
+    return fmt::format("task \"{}\", which it waits for, {}", upstream.task->name, what);
+  }
+  return std::nullopt;
+}
+
+void Plan::Impl::evaluate(NodeId id) {
+  Node& node = nodes_[id];
+  if (node.phase != Phase::kWaiting || node.outdated) return;
+  if (is_stopped(node)) return cut_short(id);
+  if (node.loop != kNone) {
+    if (node.failure) return end(id, State::kFailed);
+    return begin(id);
+  }
+  if (id == root_) return begin(id);
+  if (auto obstacle = upstream_obstacle(node)) {
+    node.reason = *std::move(obstacle);
+    return end(id, State::kSkipped);
+  }
+  const Scope& scope = scopes_[node.scope];
+  const Surroundings around{
+      .parent_inputs = nodes_[scope.owner].inputs,
+      .neighbour =
+          [this, &scope](const std::string& name) {
+            const Node& other = nodes_[scope.nodes[*scope.dag->find(name)]];
+            return Surroundings::Neighbour{other.state, &other.outputs};
+          },
+      .final_status = [this, &scope](const std::string& name) { return final_status(scope, name); },
+      .context = context_,
+      .ordinal = id,
+  };
+  ResolvedInputs resolved = resolve_inputs(*node.task, around);
+  node.inputs = std::move(resolved.slots);
+  if (resolved.fail) {
+    node.failure = model::Failure{*std::move(resolved.fail), {}};
+    return end(id, State::kFailed);
+  }
+  if (resolved.skip) {
+    node.reason = *std::move(resolved.skip);
+    return end(id, State::kSkipped);
+  }
+  auto wanted = evaluate_condition(*node.task, node.inputs);
+  if (!wanted) {
+    node.failure = model::Failure{wanted.error().text(), {}};
+    return end(id, State::kFailed);
+  }
+  if (!*wanted) {
+    node.reason = "its condition is false";
+    return end(id, State::kSkipped);
+  }
+  begin(id);
+}
+
+void Plan::Impl::begin(NodeId id) {
+  const Node& node = nodes_[id];
+  if (is_loop(node)) return enter_loop(id);
+  if (node.task->dag != kNoDag) return enter_dag(id);
+  begin_leaf(id);
+}
+
+void Plan::Impl::begin_leaf(NodeId id) {
+  Node& node = nodes_[id];
+  const bool first = node.failures == 0;
+  if (first && context_.use_cache && node.task->spec->caching.enabled &&
+      std::holds_alternative<model::Container>(node.task->component->body)) {
+    node.phase = Phase::kLookingUp;
+    result_.effects.push_back(LookUpCache{id});
+    return;
+  }
+  start_attempt(id);
+}
+
+void Plan::Impl::start_attempt(NodeId id) {
+  Node& node = nodes_[id];
+  ++node.attempt;
+  node.phase = Phase::kStarting;
+  node.stopping = false;
+  node.timed_out = false;
+  node.due.reset();
+  result_.effects.push_back(StartAttempt{id, node.attempt});
+  changed(id);
+}
+
+void Plan::Impl::enter_dag(NodeId id) {
+  Node& node = nodes_[id];
+  ++node.attempt;
+  node.phase = Phase::kInside;
+  node.state = State::kRunning;
+  if (!node.started_at) node.started_at = now_;
+  const ScopeId scope = add_scope(graph_.dags[node.task->dag], id);
+  node.inside = scope;
+  changed(id);
+  for (NodeId child : scopes_[scope].nodes) {
+    if (nodes_[child].waiting == 0) ready_.push_back(child);
+    changed(child);
+  }
+  if (scopes_[scope].unfinished == 0) end_scope(scope);
+}
+
+void Plan::Impl::enter_loop(NodeId id) {
+  Node& node = nodes_[id];
+  auto items = loop_items(*node.task, node.inputs, context_, id);
+  if (!items) {
+    node.failure = model::Failure{items.error().text(), {}};
+    return end(id, State::kFailed);
+  }
+  node.items = *std::move(items);
+  ++node.attempt;
+  node.phase = Phase::kInside;
+  node.state = State::kRunning;
+  if (!node.started_at) node.started_at = now_;
+  changed(id);
+  if (node.items->size() == 0) return end_loop(id);
+  fill_loop(id);
+}
+
+void Plan::Impl::fill_loop(NodeId id) {
+  Node& loop = nodes_[id];
+  const std::size_t total = loop.items->size();
+  const auto limit = static_cast<std::size_t>(loop.task->spec->parallelism_limit);
+  while (loop.iterations.size() < total && (limit == 0 || loop.iterations.size() - loop.iterations_done < limit)) {
+    const std::size_t index = loop.iterations.size();
+    const NodeId child = add_node(*loop.task, loop.scope);
+    Node& node = nodes_[child];
+    node.waiting = 0;
+    node.loop = id;
+    node.iteration = static_cast<std::uint32_t>(index);
+    auto inputs = iteration_inputs(*loop.task, loop.inputs, *loop.items, index);
+    if (inputs) {
+      node.inputs = *std::move(inputs);
+    } else {
+      node.failure = model::Failure{inputs.error().text(), {}};
+    }
+    loop.iterations.push_back(child);
+    ready_.push_back(child);
+  }
+}
+
+void Plan::Impl::fail_attempt(NodeId id, model::Failure failure, bool may_retry) {
+  Node& node = nodes_[id];
+  ++node.failures;
+  node.failure = std::move(failure);
+  const model::RetryPolicy* policy = retry_policy(node);
+  if (may_retry && policy != nullptr && node.failures <= policy->max_retries && !is_stopped(node)) return wait_to_retry(id);
+  end(id, State::kFailed);
+}
+
+void Plan::Impl::wait_to_retry(NodeId id) {
+  Node& node = nodes_[id];
+  const model::RetryPolicy& policy = *retry_policy(node);
+  const double wanted = static_cast<double>(policy.backoff.count()) * std::pow(policy.backoff_factor, node.failures - 1);
+  const Duration delay{static_cast<std::int64_t>(std::min(wanted, static_cast<double>(policy.backoff_max.count())))};
+  node.phase = Phase::kRetryWait;
+  node.due = now_ + delay;
+  changed(id);
+  if (delay <= Duration{0}) return begin(id);
+  result_.effects.push_back(ArmTimer{{TimerKind::kRetry, id, node.attempt}, *node.due});
+}
+
+void Plan::Impl::end(NodeId id, State state) {
+  Node& node = nodes_[id];
+  node.state = state;
+  node.phase = Phase::kEnded;
+  node.finished_at = now_;
+  node.due.reset();
+  node.losses = 0;
+  if (state != State::kSucceeded) node.outputs = {};
+  if (state == State::kFailed) {
+    if (is_leaf(node)) failed_once_ = true;
+  } else {
+    node.failure.reset();
+  }
+  changed(id);
+  if (id == root_) return end_run();
+  if (node.loop != kNone) return end_iteration(node.loop);
+  Scope& scope = scopes_[node.scope];
+  for (std::uint32_t index : node.task->downstream) {
+    const NodeId follower = scope.nodes[index];
+    if (nodes_[follower].waiting > 0 && --nodes_[follower].waiting == 0) ready_.push_back(follower);
+  }
+  if (--scope.unfinished == 0) end_scope(node.scope);
+}
+
+void Plan::Impl::end_iteration(NodeId id) {
+  Node& loop = nodes_[id];
+  ++loop.iterations_done;
+  changed(id);
+  if (!is_stopped(loop)) fill_loop(id);
+  if (loop.iterations_done == loop.iterations.size()) end_loop(id);
+}
+
+void Plan::Impl::end_loop(NodeId id) {
+  Node& loop = nodes_[id];
+  loop.outputs = loop_outputs(loop);
+  end_group(id, loop.iterations, loop.iterations.size() == loop.items->size());
+}
+
+void Plan::Impl::end_scope(ScopeId id) {
+  const Scope& scope = scopes_[id];
+  nodes_[scope.owner].outputs = dag_outputs(scope);
+  end_group(scope.owner, scope.nodes, true);
+}
+
+// A group failed when a part failed; it was cancelled when a part was kept from running; else it succeeded, whatever was skipped.
+void Plan::Impl::end_group(NodeId id, const std::vector<NodeId>& parts, bool complete) {
+  Node& node = nodes_[id];
+  auto any = [this, &parts](auto&& wanted) {
+    return std::ranges::any_of(parts, [&](NodeId part) { return wanted(nodes_[part]); });
+  };
+  if (any([](const Node& part) { return part.state == State::kFailed; })) {
+    node.failure = first_failure(parts);
+    if (!is_loop(node) && retry_group(id)) return;
+    return end(id, State::kFailed);
+  }
+  if (complete && !any([](const Node& part) { return part.state == State::kCanceled || part.cut_short; })) {
+    return end(id, State::kSucceeded);
+  }
+  node.cut_short = true;
+  if (stop_ == Stop::kTimeOut) {
+    node.failure = model::Failure{"the run reached its time-out before it was done", {}};
+    return end(id, State::kFailed);
+  }
+  node.reason = stop_ == Stop::kNo ? "another task had failed (--fail-fast)" : "the run was cancelled";
+  end(id, State::kCanceled);
+}
+
+bool Plan::Impl::retry_group(NodeId id) {
+  Node& node = nodes_[id];
+  const model::RetryPolicy* policy = retry_policy(node);
+  if (policy == nullptr || is_stopped(node) || node.failures >= policy->max_retries) return false;
+  ++node.failures;
+  for (NodeId child : scopes_[node.inside].nodes) outdate(child);
+  wait_to_retry(id);
+  return true;
+}
+
+void Plan::Impl::end_run() {
+  const Node& root = nodes_[root_];
+  finished_at_ = now_;
+  deadline_.reset();
+  run_state_ = root.state;
+  error_ = root.failure;
+  if (timed_out_) {
+    run_state_ = State::kFailed;
+    error_ = model::Failure{
+        fmt::format("the run reached its time-out of {}", to_short_text(*pipeline_->config.active_deadline)), {}};
+  } else if (stop_ != Stop::kNo && root.state != State::kSucceeded) {
+    run_state_ = State::kCanceled;
+    error_.reset();
+  } else if (root.state == State::kCanceled) {
+    run_state_ = State::kFailed;
+  }
+  result_.effects.push_back(FinishRun{run_state_});
+}
+
+Slots Plan::Impl::dag_outputs(const Scope& scope) const {
+  Slots out;
+  auto producer = [this, &scope](const model::FromTask& from) -> const Node* {
+    const Node& node = nodes_[scope.nodes[*scope.dag->find(from.task)]];
+    return node.state == State::kSucceeded ? &node : nullptr;
+  };
+  for (const auto& [name, output] : scope.dag->spec->output_parameters) {
+    for (const model::FromTask& from : output.selectors) {
+      const Node* node = producer(from);
+      if (node == nullptr || !node->outputs.parameters.contains(from.output)) continue;
+      out.parameters.emplace(name, node->outputs.parameters.find(from.output)->second);
+      break;
+    }
+  }
+  for (const auto& [name, output] : scope.dag->spec->output_artifacts) {
+    for (const model::FromTask& from : output.selectors) {
+      const Node* node = producer(from);
+      if (node == nullptr || !node->outputs.artifacts.contains(from.output)) continue;
+      out.artifacts.emplace(name, node->outputs.artifacts.find(from.output)->second);
+      break;
+    }
+  }
+  return out;
+}
+
+// In item order; an iteration that did not give the output contributes nothing. Nested loops give lists of lists for
+// parameters and one flat list for artifacts.
+Slots Plan::Impl::loop_outputs(const Node& loop) const {
+  Slots out;
+  for (const auto& [name, output] : loop.task->component->output_parameters) {
+    Value::List values;
+    for (NodeId child : loop.iterations) {
+      auto it = nodes_[child].outputs.parameters.find(name);
+      if (it != nodes_[child].outputs.parameters.end()) values.push_back(*it->second);
+    }
+    out.parameters.emplace(name, std::make_shared<const Value>(std::move(values)));
+  }
+  for (const auto& [name, output] : loop.task->component->output_artifacts) {
+    std::vector<model::Artifact> artifacts;
+    for (NodeId child : loop.iterations) {
+      auto it = nodes_[child].outputs.artifacts.find(name);
+      if (it != nodes_[child].outputs.artifacts.end()) artifacts.insert(artifacts.end(), it->second->begin(), it->second->end());
+    }
+    out.artifacts.emplace(name, std::make_shared<const std::vector<model::Artifact>>(std::move(artifacts)));
+  }
+  return out;
+}
+
+// What kfp.dsl.PipelineTaskFinalStatus reads (kfp.md §2.2).
+Value Plan::Impl::final_status(const Scope& scope, const std::string& task) const {
+  const Node& node = nodes_[scope.nodes[*scope.dag->find(task)]];
+  std::string state(to_string(node.state));
+  if (node.state == State::kSucceeded) state = context_.success_word;
+  if (node.state == State::kCanceled) state = "CANCELLED";
+  Value out = Value::make_struct({{"state", state},
+                                  {"pipelineJobResourceName", context_.resource_name},
+                                  {"pipelineTaskName", node.task->spec->display_name}});
+  if (node.failure) {
+    constexpr int kUnknown = 2;  // google.rpc.Code
+    out["error"] = Value::make_struct({{"code", kUnknown}, {"message", node.failure->message}});
+  }
+  return out;
+}
+
+model::Failure Plan::Impl::first_failure(const std::vector<NodeId>& nodes) const {
+  const Node* first = nullptr;
+  NodeId first_id = kNone;
+  for (NodeId id : nodes) {
+    const Node& node = nodes_[id];
+    if (node.state != State::kFailed) continue;
+    if (first == nullptr || node.finished_at < first->finished_at) {
+      first = &node;
+      first_id = id;
+    }
+  }
+  CHECK(first != nullptr && first->failure);
+  if (!is_leaf(*first) && (first->inside != kNone || !first->iterations.empty())) return *first->failure;
+  return {fmt::format("{}: {}", path(first_id), first->failure->message), first->failure->log_tail};
+}
+
+}  // namespace cresset::dag

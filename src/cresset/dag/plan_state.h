@@ -1,0 +1,183 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "cresset/dag/graph.h"
+#include "cresset/dag/inputs.h"
+#include "cresset/dag/plan.h"
+#include "cresset/dag/slots.h"
+
+// The inside of Plan, shared by its .cc files (plan*.cc) and nobody else.
+//
+// A run is a tree of nodes. A *node* is one task of one dag instance, or one iteration of a loop; the root node stands
+// for the pipeline. A *scope* is one instance of a dag: the nodes of its tasks and the inputs they can see. A dag task owns
+// one scope, a loop owns one iteration node for each item, and an iteration of a dag owns one scope again.
+namespace cresset::dag {
+
+using NodeId = TaskOrdinal;
+using ScopeId = std::uint32_t;
+inline constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+enum class Phase {
+  kWaiting,     // for its upstream
+  kLookingUp,   // LookUpCache is out
+  kStarting,    // StartAttempt is out, not seen running
+  kRunning,     // seen running
+  kRetryWait,   // until its timer fires
+  kInside,      // a group whose tasks are under way
+  kEnded,
+};
+
+struct Node {
+  const GraphTask* task = nullptr;
+  ScopeId scope = kNone;          // the dag instance it stands in; kNone for the root
+  NodeId loop = kNone;            // the loop that it is an iteration of
+  std::uint32_t iteration = 0;
+
+  model::State state = model::State::kPending;
+  Phase phase = Phase::kWaiting;
+  std::uint32_t waiting = 0;      // upstream tasks that have not ended
+  std::uint32_t attempt = 0;
+  std::uint32_t failures = 0;     // that count against the retry policy, in this generation
+  std::uint32_t losses = 0;       // in a row
+  bool cached = false;
+  bool stopping = false;          // StopAttempt is out
+  bool timed_out = false;
+  bool cut_short = false;         // not started because the run was being stopped
+  bool outdated = false;          // replaced by a later try of the group it stood in
+  std::string reason;
+  std::optional<model::Failure> failure;
+  Slots inputs;
+  Slots outputs;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> finished_at;
+  std::optional<WallTime> due;    // of its retry timer or deadline
+
+  ScopeId inside = kNone;         // dag, or iteration of a dag
+  std::vector<NodeId> iterations; // loop: those begun, by index
+  std::optional<LoopItems> items;
+  std::uint32_t iterations_done = 0;
+};
+
+struct Scope {
+  const GraphDag* dag = nullptr;
+  NodeId owner = kNone;
+  std::vector<NodeId> nodes;  // by index in the dag
+  std::uint32_t unfinished = 0;
+  bool exit_context = false;  // an exit task or inside one: a cancel leaves it alone
+};
+
+class Plan::Impl {
+ public:
+  Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph, model::Bindings inputs, RunContext context);
+
+  StepResult step(const Event& event, WallTime now);
+  std::vector<Effect> outstanding() const;
+  TaskBrief brief(NodeId id) const;
+  LeafTask leaf(NodeId id) const;
+  std::optional<NodeId> find(std::string_view path) const;
+  std::vector<std::pair<NodeId, std::uint32_t>> live_attempts() const;
+  Counts counts() const;
+  model::RunView view() const;
+
+  model::State run_state() const { return run_state_; }
+  bool cancelling() const { return stop_ != Stop::kNo; }
+  const RunContext& context() const { return context_; }
+  const model::Pipeline& pipeline() const { return *pipeline_; }
+  const std::optional<model::Failure>& error() const { return error_; }
+  std::optional<WallTime> started_at() const { return started_at_; }
+  std::optional<WallTime> finished_at() const { return finished_at_; }
+
+ private:
+  enum class Stop { kNo, kCancel, kKill, kTimeOut };
+
+  // plan.cc: events
+  void on(const Submitted&);
+  void on(const CacheMissed& event);
+  void on(const CacheHit& event);
+  void on(const AttemptRunning& event);
+  void on(const AttemptSucceeded& event);
+  void on(const AttemptFailed& event);
+  void on(const TimerFired& event);
+  void on(const CancelAsked&);
+  void on(const KillAsked&);
+  void on(const RetryAsked&);
+  Node* current(NodeId id, std::uint32_t attempt);
+  void stop_all(Stop how);
+
+  // plan_progress.cc: what follows from them
+  void settle();
+  void evaluate(NodeId id);
+  bool is_stopped(const Node& node) const;
+  void cut_short(NodeId id);
+  std::optional<std::string> upstream_obstacle(const Node& node) const;
+  void begin(NodeId id);
+  void begin_leaf(NodeId id);
+  void start_attempt(NodeId id);
+  void enter_dag(NodeId id);
+  void enter_loop(NodeId id);
+  void fill_loop(NodeId id);
+  void fail_attempt(NodeId id, model::Failure failure, bool may_retry);
+  bool retry_group(NodeId id);
+  void end(NodeId id, model::State state);
+  void end_iteration(NodeId loop);
+  void end_loop(NodeId id);
+  void end_scope(ScopeId id);
+  void end_group(NodeId id, const std::vector<NodeId>& parts, bool complete);
+  void end_run();
+  Slots dag_outputs(const Scope& scope) const;
+  Slots loop_outputs(const Node& loop) const;
+  Value final_status(const Scope& scope, const std::string& task) const;
+  model::Failure first_failure(const std::vector<NodeId>& nodes) const;
+  void wait_to_retry(NodeId id);
+
+  // plan_reopen.cc: another generation
+  void reopen_scope(ScopeId id);
+  void reopen_node(NodeId id);
+  void reset_node(NodeId id);
+  void outdate(NodeId id);
+
+  NodeId add_node(const GraphTask& task, ScopeId scope);
+  ScopeId add_scope(const GraphDag& dag, NodeId owner);
+  bool exit_context(const Node& node) const;
+  bool is_leaf(const Node& node) const;
+  bool is_loop(const Node& node) const;
+  bool is_shown(const Node& node) const;
+  const model::RetryPolicy* retry_policy(const Node& node) const;
+  std::optional<Duration> deadline(const Node& node) const;
+  void path(NodeId id, std::string& out) const;
+  std::string path(NodeId id) const;
+  void changed(NodeId id);
+  void view_scope(const Scope& scope, std::vector<model::TaskView>& out) const;
+  void view_node(NodeId id, std::vector<model::TaskView>& out) const;
+
+  std::shared_ptr<const model::Pipeline> pipeline_;
+  Graph graph_;
+  RunContext context_;
+  std::deque<Node> nodes_;  // addresses stay
+  std::deque<Scope> scopes_;
+  NodeId root_ = 0;
+
+  model::State run_state_ = model::State::kPending;
+  Stop stop_ = Stop::kNo;
+  bool timed_out_ = false;    // the run's own deadline passed
+  bool failed_once_ = false;  // for fail_fast
+  std::optional<model::Failure> error_;
+  std::optional<WallTime> started_at_;
+  std::optional<WallTime> finished_at_;
+  std::optional<WallTime> deadline_;
+
+  // Of the step under way.
+  WallTime now_{};
+  std::deque<NodeId> ready_;
+  StepResult result_;
+  std::unordered_set<NodeId> changed_;
+};
+
+}  // namespace cresset::dag

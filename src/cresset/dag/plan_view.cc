@@ -1,0 +1,154 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "cresset/base/check.h"
+#include "cresset/dag/plan_state.h"
+
+namespace cresset::dag {
+
+using model::State;
+
+// Views show tasks; an iteration is one only where the loop runs a single step.
+bool Plan::Impl::is_shown(const Node& node) const {
+  if (node.outdated || node.scope == kNone) return false;
+  return node.loop == kNone || node.task->dag == kNoDag;
+}
+
+void Plan::Impl::path(NodeId id, std::string& out) const {
+  const Node& node = nodes_[id];
+  if (node.loop != kNone) {
+    path(node.loop, out);
+    out += fmt::format("[{}]", node.iteration);
+    return;
+  }
+  if (node.scope == kNone) return;
+  path(scopes_[node.scope].owner, out);
+  if (!out.empty()) out += '/';
+  out += node.task->name;
+}
+
+std::string Plan::Impl::path(NodeId id) const {
+  std::string out;
+  path(id, out);
+  return out;
+}
+
+TaskBrief Plan::Impl::brief(NodeId id) const {
+  CHECK(id < nodes_.size());
+  const Node& node = nodes_[id];
+  TaskBrief out;
+  out.ordinal = id;
+  out.path = path(id);
+  out.kind = is_leaf(node) && node.task->kind == model::TaskKind::kLoop
+                 ? (std::holds_alternative<model::Importer>(node.task->component->body) ? model::TaskKind::kImporter
+                                                                                       : model::TaskKind::kContainer)
+                 : node.task->kind;
+  out.state = node.state;
+  out.cached = node.cached;
+  out.attempt = node.attempt;
+  out.reason = node.reason;
+  if (node.state == State::kFailed) out.error = node.failure;
+  out.started_at = node.started_at;
+  out.finished_at = node.finished_at;
+  out.iterations = node.items ? static_cast<std::uint32_t>(node.items->size()) : 0;
+  out.iterations_done = node.iterations_done;
+  return out;
+}
+
+LeafTask Plan::Impl::leaf(NodeId id) const {
+  CHECK(id < nodes_.size());
+  const Node& node = nodes_[id];
+  CHECK(is_leaf(node));
+  LeafTask out;
+  out.ordinal = id;
+  out.path = path(id);
+  out.name = node.task->name;
+  out.display_name = node.task->spec->display_name;
+  out.component_name = node.task->spec->component;
+  out.component = node.task->component;
+  out.spec = node.task->spec;
+  out.inputs = copy(node.inputs);
+  out.parent = scopes_[node.scope].owner;
+  out.cacheable = node.task->spec->caching.enabled;
+  return out;
+}
+
+std::optional<NodeId> Plan::Impl::find(std::string_view wanted) const {
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    if (is_shown(nodes_[id]) && path(id) == wanted) return id;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<NodeId, std::uint32_t>> Plan::Impl::live_attempts() const {
+  std::vector<std::pair<NodeId, std::uint32_t>> out;
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    const Node& node = nodes_[id];
+    if (!node.outdated && (node.phase == Phase::kStarting || node.phase == Phase::kRunning)) out.emplace_back(id, node.attempt);
+  }
+  return out;
+}
+
+Plan::Counts Plan::Impl::counts() const {
+  Counts out;
+  for (const Node& node : nodes_) {
+    if (node.outdated || node.scope == kNone || !is_leaf(node)) continue;
+    switch (node.state) {
+      case State::kPending: ++out.pending; break;
+      case State::kRunning: ++out.running; break;
+      case State::kSucceeded: ++(node.cached ? out.cached : out.succeeded); break;
+      case State::kFailed: ++out.failed; break;
+      case State::kSkipped: ++out.skipped; break;
+      case State::kCanceled: ++out.canceled; break;
+    }
+  }
+  return out;
+}
+
+model::RunView Plan::Impl::view() const {
+  model::RunView out;
+  out.id = context_.id;
+  out.name = context_.name;
+  out.state = run_state_;
+  out.error = error_;
+  out.inputs = copy(nodes_[root_].inputs);
+  out.outputs = copy(nodes_[root_].outputs);
+  out.created_at = context_.created_at;
+  out.started_at = started_at_;
+  out.finished_at = finished_at_;
+  if (nodes_[root_].inside != kNone) view_scope(scopes_[nodes_[root_].inside], out.tasks);
+  return out;
+}
+
+void Plan::Impl::view_scope(const Scope& scope, std::vector<model::TaskView>& out) const {
+  for (NodeId id : scope.nodes) view_node(id, out);
+}
+
+void Plan::Impl::view_node(NodeId id, std::vector<model::TaskView>& out) const {
+  const Node& node = nodes_[id];
+  if (is_shown(node)) {
+    const TaskBrief brief_of = brief(id);
+    model::TaskView& view = out.emplace_back();
+    view.ordinal = id;
+    view.path = brief_of.path;
+    view.name = node.task->name;
+    view.display_name = node.task->spec->display_name;
+    view.kind = brief_of.kind;
+    view.state = node.state;
+    view.cached = node.cached;
+    view.attempts = node.attempt;
+    view.reason = node.reason;
+    view.error = brief_of.error;
+    view.inputs = copy(node.inputs);
+    view.outputs = copy(node.outputs);
+    view.started_at = node.started_at;
+    view.finished_at = node.finished_at;
+    view.iterations = brief_of.iterations;
+    view.iterations_done = node.iterations_done;
+  }
+  if (node.inside != kNone) view_scope(scopes_[node.inside], out);
+  for (NodeId child : node.iterations) view_node(child, out);
+}
+
+}  // namespace cresset::dag

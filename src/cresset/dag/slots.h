@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cresset/model/run.h"
+
+namespace cresset::dag {
+
+using ValueRef = std::shared_ptr<const Value>;
+using ArtifactsRef = std::shared_ptr<const std::vector<model::Artifact>>;
+
+// Bindings whose values are shared: a list that is handed to each of its own iterations exists once.
+struct Slots {
+  std::map<std::string, ValueRef, std::less<>> parameters;
+  std::map<std::string, ArtifactsRef, std::less<>> artifacts;
+};
+
+inline Slots share(model::Bindings bindings) {
+  Slots out;
+  for (auto& [name, value] : bindings.parameters) out.parameters.emplace(name, std::make_shared<const Value>(std::move(value)));
+  for (auto& [name, list] : bindings.artifacts) {
+    out.artifacts.emplace(name, std::make_shared<const std::vector<model::Artifact>>(std::move(list)));
+  }
+  return out;
+}
+
+inline model::Bindings copy(const Slots& slots) {
+  model::Bindings out;
+  for (const auto& [name, value] : slots.parameters) out.parameters.emplace(name, *value);
+  for (const auto& [name, list] : slots.artifacts) out.artifacts.emplace(name, *list);
+  return out;
+}
+
+}  // namespace cresset::dag
