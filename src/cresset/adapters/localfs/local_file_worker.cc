@@ -1,0 +1,137 @@
+#include "cresset/adapters/localfs/local_file_worker.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/localfs/posix_file.h"
+
+namespace cresset::localfs {
+
+namespace {
+
+constexpr std::size_t kThreads = 2;
+
+// Signals belong to the thread that waits for them; these inherit an all-blocked mask.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+Result<ports::FileAnswer> done(Result<void> result) {
+  if (!result) return std::move(result).error();
+  return ports::FileAnswer(ports::Done{});
+}
+
+Result<ports::PathKinds::Kind> kind_of(const std::string& path) {
+  using Kind = ports::PathKinds::Kind;
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return is_absent(errno) ? Result<Kind>(Kind::kNone) : errno_error(errno, path);
+  if (S_ISREG(status.st_mode)) return Kind::kFile;
+  if (S_ISDIR(status.st_mode)) return Kind::kFolder;
+  return special_file(path, status.st_mode);
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadFiles& job) {
+  ports::FileContents contents;
+  for (const std::string& path : job.paths) {
+    CR_TRY(std::optional<std::string> content, find_file(path, job.bytes_max));
+    contents.contents.push_back(std::move(content));
+  }
+  return ports::FileAnswer(std::move(contents));
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions& options, const ports::DigestPaths& job) {
+  ports::Digests digests;
+  for (const std::string& path : job.paths) {
+    CR_TRY(std::optional<std::string> digest, digest_path(options, path, job.sync));
+    digests.digests.push_back(std::move(digest));
+  }
+  return ports::FileAnswer(std::move(digests));
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadTail& job) {
+  CR_TRY(std::string text, read_tail(job.path, job.bytes_max));
+  return ports::FileAnswer(ports::Tail{std::move(text)});
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MakeFolder& job) { return done(make_folder(job.path)); }
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::RemoveFolder& job) { return done(remove_tree(job.path)); }
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::CopyPath& job) {
+  return done(copy_tree(job.source, job.target));
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::StatPaths& job) {
+  ports::PathKinds kinds;
+  for (const std::string& path : job.paths) {
+    CR_TRY(const ports::PathKinds::Kind kind, kind_of(path));
+    kinds.kinds.push_back(kind);
+  }
+  return ports::FileAnswer(std::move(kinds));
+}
+
+}  // namespace
+
+LocalFileWorker::LocalFileWorker(DigestOptions digests, std::function<void()> wake)
+    : digests_(std::move(digests)), wake_(std::move(wake)) {}
+
+LocalFileWorker::~LocalFileWorker() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    jobs_.clear();
+  }
+  jobs_changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void LocalFileWorker::submit(std::uint64_t job, ports::FileJob work) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back({job, std::move(work)});
+  }
+  jobs_changed_.notify_one();
+  if (!threads_.empty()) return;
+  const AllSignalsBlocked blocked;
+  for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { work_until_stopped(); });
+}
+
+std::vector<ports::FileJobDone> LocalFileWorker::poll() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(done_, {});
+}
+
+void LocalFileWorker::work_until_stopped() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    jobs_changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    const Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    Result<ports::FileAnswer> answer =
+        std::visit([this](const auto& work) { return carry_out(digests_, work); }, job.work);
+    lock.lock();
+    done_.push_back({job.id, std::move(answer)});
+    lock.unlock();
+    wake_();
+    lock.lock();
+  }
+}
+
+}  // namespace cresset::localfs

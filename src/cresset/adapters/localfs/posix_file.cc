@@ -1,0 +1,130 @@
+#include "cresset/adapters/localfs/posix_file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <memory>
+
+namespace cresset::localfs {
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void Fd::close() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string_view type_name(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return "a file";
+    case S_IFDIR: return "a folder";
+    case S_IFLNK: return "a symbolic link";
+    case S_IFSOCK: return "a socket";
+    case S_IFIFO: return "a fifo";
+    case S_IFCHR:
+    case S_IFBLK: return "a device";
+    default: return "of an unknown type";
+  }
+}
+
+Error special_file(std::string_view path, mode_t mode) {
+  return make_error(Code::kFailedPrecondition, "{} is {}: only files, folders and symbolic links can be kept; remove it",
+                    path, type_name(mode));
+}
+
+bool is_absent(int errno_value) { return errno_value == ENOENT || errno_value == ENOTDIR; }
+
+Result<std::optional<Fd>> open_file(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (is_absent(errno)) return std::optional<Fd>();
+    return errno_error(errno, path);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(Code::kFailedPrecondition, "{} is {}, where a file was expected", path, type_name(status.st_mode));
+  }
+  // O_NONBLOCK: should a fifo have taken the file's place since, this does not wait for its writer.
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) {
+    if (is_absent(errno)) return std::optional<Fd>();
+    return errno_error(errno, path);
+  }
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, path);
+  if (!S_ISREG(status.st_mode)) return special_file(path, status.st_mode);
+  return std::optional(std::move(fd));
+}
+
+Result<std::size_t> read_some(int fd, char* buffer, std::size_t size, std::string_view what) {
+  std::size_t filled = 0;
+  while (filled < size) {
+    const ssize_t got = ::read(fd, buffer + filled, size - filled);
+    if (got == 0) break;
+    if (got > 0) {
+      filled += static_cast<std::size_t>(got);
+    } else if (errno != EINTR) {
+      return errno_error(errno, what).with("reading");
+    }
+  }
+  return filled;
+}
+
+Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(put));
+    } else if (errno == EFBIG) {
+      return make_error(Code::kResourceExhausted, "{} would become larger than this process may write (ulimit -f)", what);
+    } else if (errno != EINTR) {
+      return errno_error(errno, what).with("writing");
+    }
+  }
+  return {};
+}
+
+Result<void> sync_fd(int fd, std::string_view what) {
+  if (::fsync(fd) == 0) return {};
+  // Read-only and special file systems have nothing to make durable, and say so.
+  if (errno == EINVAL || errno == EROFS || errno == ENOTSUP) return {};
+  const int saved = errno;
+  Error error = errno_error(saved, what).with("making durable (fsync)");
+  error.code = Code::kDataLoss;
+  return error;
+}
+
+std::string temporary_sibling(const std::string& path) {
+  static std::atomic<std::uint64_t> counter = 0;
+  const std::size_t name = path.find_last_of('/') + 1;  // 0 when there is no '/'
+  return fmt::format("{}.tmp-{}-{}", path.substr(0, name), ::getpid(), counter.fetch_add(1));
+}
+
+Result<std::vector<std::string>> list_names(int folder, std::string_view what) {
+  // A descriptor of its own: the stream closes it, and its position is not shared.
+  Fd own(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!own.valid()) return errno_error(errno, what).with("listing");
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
+  if (stream == nullptr) return errno_error(errno, what).with("listing");
+  static_cast<void>(own.release());
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return errno_error(errno, what).with("listing");
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace cresset::localfs
