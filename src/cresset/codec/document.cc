@@ -1,0 +1,94 @@
+#include "cresset/codec/document.h"
+
+#include "cresset/codec/source_text.h"
+#include "cresset/codec/yaml.h"
+
+namespace cresset::codec {
+
+namespace {
+
+bool is_json(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
+Result<std::vector<Value>> fail(const DocumentError& error) {
+  return make_error(Code::kInvalidArgument, "line {}, column {}: {}", error.position.line, error.position.column,
+                    error.message);
+}
+
+// A file that is no text at all says so, instead of complaining of its first odd byte.
+std::string archive_help(std::string_view text) {
+  if (text.starts_with("PK\x03\x04")) return "this is a zip archive: unpack it and give the pipeline's YAML file";
+  if (text.starts_with("\x1F\x8B")) return "this is a gzip archive: unpack it and give the pipeline's YAML file";
+  return "save the file as UTF-8 text";
+}
+
+Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits& limits, DocumentError& error) {
+  text::JsonError detail;
+  auto value = text::parse_json(text, {limits.depth, limits.bytes}, &detail);
+  if (!value) {
+    error = {detail.position, detail.message, {}};
+    return std::move(value).error();
+  }
+  std::vector<Value> out;
+  out.push_back(*std::move(value));
+  return out;
+}
+
+// From the value back over the colon to the key's opening quote.
+text::Position json_key(std::string_view text, text::Position value) {
+  const std::string_view line = line_of(text, value.line);
+  std::size_t offset = static_cast<std::size_t>(line.data() - text.data());
+  for (std::size_t i = 1; i < value.column && offset < text.size(); ++i) offset += character_length(text, offset);
+  const auto skip_space = [&] {
+    while (offset > 0 && std::string_view(" \t\r\n").find(text[offset - 1]) != std::string_view::npos) --offset;
+  };
+  skip_space();
+  if (offset == 0 || text[offset - 1] != ':') return value;
+  --offset;
+  skip_space();
+  if (offset == 0 || text[offset - 1] != '"') return value;
+  --offset;
+  while (offset > 0) {
+    --offset;
+    if (text[offset] != '"') continue;
+    std::size_t backslashes = 0;
+    while (backslashes < offset && text[offset - 1 - backslashes] == '\\') ++backslashes;
+    if (backslashes % 2 == 0) break;
+  }
+  return position_at(text, offset);
+}
+
+}  // namespace
+
+Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits, DocumentError* detail) {
+  DocumentError local;
+  DocumentError& error = detail == nullptr ? local : *detail;
+  if (text.size() > limits.bytes) {
+    error = {{1, 1}, "the file is larger than " + std::to_string(limits.bytes >> 20) + " MB",
+             "split the pipeline, or pass large values as artifacts"};
+    return fail(error);
+  }
+  text = without_bom(text);
+  if (is_json(text)) return read_json(text, limits, error);
+  if (const auto fault = find_text_fault(text)) {
+    error = {position_at(text, fault->offset), fault->message, archive_help(text)};
+    return fail(error);
+  }
+  return read_yaml(text, limits, error);
+}
+
+std::vector<text::Position> locate(std::string_view text, const std::vector<Place>& places) {
+  text = without_bom(text);
+  if (!is_json(text)) return locate_yaml(text, places);
+  std::vector<text::Position> out;
+  out.reserve(places.size());
+  for (const Place& place : places) {
+    const text::Position value = text::locate_json(text, place.pointer);
+    out.push_back(place.key ? json_key(text, value) : value);
+  }
+  return out;
+}
+
+}  // namespace cresset::codec

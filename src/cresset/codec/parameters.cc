@@ -1,0 +1,99 @@
+#include "cresset/codec/parameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cresset/codec/document.h"
+#include "cresset/model/value_type.h"
+#include "cresset/text/json.h"
+#include "cresset/text/suggest.h"
+
+namespace cresset::codec {
+
+namespace {
+
+constexpr std::size_t kShownMax = 80;
+
+// The start of a value, for a message.
+std::string shown(std::string_view text) {
+  if (text.size() <= kShownMax) return std::string(text);
+  std::size_t end = kShownMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
+Error wrong_type(std::string_view name, model::ParameterType type, std::string_view given) {
+  return make_error(Code::kInvalidArgument, "parameter {} must be {} ({}), not {}", name, model::describe(type),
+                    to_string(type), shown(given));
+}
+
+std::string missing_list(const std::vector<std::pair<std::string, model::ParameterType>>& missing) {
+  std::string out;
+  for (const auto& [name, type] : missing) out += fmt::format("{}{} ({})", out.empty() ? "" : ", ", name, to_string(type));
+  return out;
+}
+
+}  // namespace
+
+Result<Value> parse_parameter_text(std::string_view name, model::ParameterType type, std::string_view text) {
+  if (type == model::ParameterType::kString) return Value(text);
+  auto value = text::parse_json(text);
+  if (!value) return wrong_type(name, type, text).with("{}", value.error().message);
+  if (!model::is_value_of(type, *value)) return wrong_type(name, type, text);
+  return value;
+}
+
+Result<void> check_parameter(const model::InputParameter& declared, std::string_view name, const Value& value) {
+  if (value.is_null() && declared.optional) return {};
+  if (!model::is_value_of(declared.type, value)) return wrong_type(name, declared.type, text::to_json(value));
+  if (declared.literals.empty() || std::ranges::find(declared.literals, value) != declared.literals.end()) return {};
+  std::string allowed;
+  for (const Value& literal : declared.literals) allowed += (allowed.empty() ? "" : ", ") + text::to_json(literal);
+  return make_error(Code::kInvalidArgument, "parameter {} must be one of {}, not {}", name, allowed,
+                    shown(text::to_json(value)));
+}
+
+Result<model::ByName<Value>> read_parameters_file(std::string_view text) {
+  CR_TRY(std::vector<Value> documents, read_documents(text, {.documents = 1}));
+  model::ByName<Value> out;
+  if (documents.empty()) return out;
+  if (!documents.front().is_struct()) {
+    return make_error(Code::kInvalidArgument, "a parameters file holds a map of names to values, not a {}",
+                      documents.front().kind_name());
+  }
+  for (auto& [name, value] : documents.front().as_struct()) out.emplace(name, value);
+  return out;
+}
+
+Result<model::ByName<Value>> resolve_inputs(const model::Component& root, model::ByName<Value> given) {
+  std::vector<std::string> names;
+  for (const auto& [name, declared] : root.input_parameters) names.push_back(name);
+  for (const auto& [name, value] : given) {
+    const auto declared = root.input_parameters.find(name);
+    if (declared == root.input_parameters.end()) {
+      return make_error(Code::kInvalidArgument, "the pipeline has no parameter {}{}; it has {}", name,
+                        text::did_you_mean_suffix(name, names),
+                        names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+    }
+    CR_TRY_VOID(check_parameter(declared->second, name, value));
+  }
+  std::vector<std::pair<std::string, model::ParameterType>> missing;
+  for (const auto& [name, declared] : root.input_parameters) {
+    if (given.contains(name)) continue;
+    if (declared.default_value) {
+      given.emplace(name, *declared.default_value);
+    } else if (declared.optional) {
+      given.emplace(name, Value());
+    } else {
+      missing.emplace_back(name, declared.type);
+    }
+  }
+  if (missing.empty()) return given;
+  return make_error(Code::kInvalidArgument, "the pipeline needs {}: give {} with -p name=value or --params FILE",
+                    missing_list(missing), missing.size() == 1 ? "it" : "them");
+}
+
+}  // namespace cresset::codec

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cresset/base/check.h"
+#include "cresset/base/value.h"
+#include "cresset/codec/document.h"
+#include "cresset/codec/support.h"
+
+// Taking a document apart, message by message, with everything wrong in it collected. Single-threaded; a Node or Message
+// lives on the stack of the function that reads it, and points to the one it came from.
+namespace cresset::codec {
+
+struct Finding {
+  Place place;
+  std::string message;
+  std::string help;
+};
+
+// What the reading of one file turned up.
+class Report {
+ public:
+  void error(Place place, std::string message, std::string help = {});
+  // A field that has no effect: told once for all its occurrences.
+  void noted(const MessageRule& message, const FieldRule& field, Place place, std::string_view owner);
+  // Something else without effect.
+  void warning(Place place, std::string message);
+
+  [[nodiscard]] const std::vector<Finding>& errors() const { return errors_; }
+  // No further error will be kept: the work of making one can be spared.
+  [[nodiscard]] bool full() const;
+  // Errors beyond the ones that are kept.
+  [[nodiscard]] std::size_t errors_dropped() const { return errors_dropped_; }
+  [[nodiscard]] std::vector<Finding> warnings() const;
+
+ private:
+  struct Noted {
+    Place place;
+    std::string owner;
+    std::string_view why;
+    std::size_t count = 0;
+  };
+  std::vector<Finding> errors_;
+  std::vector<Finding> warnings_;
+  std::map<std::string, Noted, std::less<>> noted_;
+  std::size_t errors_dropped_ = 0;
+};
+
+// A value and where it stands.
+class Node {
+ public:
+  Node(const Value& value, Report& report, std::size_t document) : value_(&value), report_(&report), document_(document) {}
+
+  [[nodiscard]] const Value& value() const { return *value_; }
+  [[nodiscard]] Report& report() const { return *report_; }
+  [[nodiscard]] Node child(std::string_view key, const Value& value) const;
+  [[nodiscard]] Node child(std::size_t index, const Value& value) const;
+
+  [[nodiscard]] std::string pointer() const;
+  [[nodiscard]] Place place() const { return {document_, pointer(), false}; }
+  [[nodiscard]] Place key_place() const { return {document_, pointer(), true}; }
+  // The key of the innermost of the maps tasks, components, executors … that this stands in; empty when in none.
+  [[nodiscard]] std::string owner() const;
+
+  void error(std::string message, std::string help = {}) const;
+  void error_at_key(std::string message, std::string help = {}) const;
+  // "… must be a string, not a number".
+  void wrong_kind(std::string_view expected) const;
+
+  // Readers of one value; on a wrong kind they report and return nothing.
+  [[nodiscard]] std::optional<std::string> text() const;
+  [[nodiscard]] std::optional<bool> flag() const;
+  [[nodiscard]] std::optional<double> number() const;        // numbers, and their text, as protobuf's JSON allows
+  [[nodiscard]] std::optional<std::int64_t> integer() const;
+  [[nodiscard]] bool expect_struct() const;
+  [[nodiscard]] bool expect_list() const;
+
+  // Calls `read(name, node)` for each entry of a map whose keys are names.
+  template <class F>
+  void for_each_name(F&& read) const {
+    if (!expect_struct()) return;
+    for (const auto& [name, value] : value_->as_struct()) {
+      const Node entry = child(name, value);
+      if (entry.check_name(name)) read(name, entry);
+    }
+  }
+  template <class F>
+  void for_each_item(F&& read) const {
+    if (!expect_list()) return;
+    std::size_t index = 0;
+    for (const Value& item : value_->as_list()) read(child(index++, item));
+  }
+  [[nodiscard]] std::vector<std::string> texts() const;
+
+ private:
+  // Names become parts of paths and of placeholders.
+  [[nodiscard]] bool check_name(std::string_view name) const;
+
+  const Value* value_;
+  Report* report_;
+  const Node* parent_ = nullptr;
+  std::string_view key_;
+  std::size_t index_ = 0;
+  std::size_t document_ = 0;
+};
+
+// A struct whose fields have been checked against their rule: unknown and refused ones are reported, ignored ones noted,
+// null ones count as absent, and both spellings of a name are accepted.
+class Message {
+ public:
+  Message(const Node& node, std::string_view rule);
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  [[nodiscard]] const Node& node() const { return node_; }
+
+  // The field when it is there and not null. Its name must be in the rule.
+  [[nodiscard]] std::optional<Node> field(std::string_view name) const;
+  // The same for fields whose type is any JSON value: null is a value.
+  [[nodiscard]] std::optional<Node> any(std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const { return field(name).has_value(); }
+  // The only one of `names` that is there; reports when there are several, and with `required` when there is none.
+  [[nodiscard]] std::optional<std::string_view> only_one(std::initializer_list<std::string_view> names,
+                                                         bool required = true) const;
+
+  [[nodiscard]] std::string text(std::string_view name) const;           // "" when absent
+  [[nodiscard]] std::string required_text(std::string_view name) const;  // absent or empty is an error
+  [[nodiscard]] bool flag(std::string_view name) const;                  // false when absent
+  [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
+
+  template <class F>
+  void for_each_name(std::string_view name, F&& read) const {
+    if (const auto found = field(name)) found->for_each_name(read);
+  }
+  template <class F>
+  void for_each_item(std::string_view name, F&& read) const {
+    if (const auto found = field(name)) found->for_each_item(read);
+  }
+
+ private:
+  struct Field {
+    std::string_view key;  // as spelled
+    const Value* value = nullptr;
+  };
+  void take(std::string_view key, const Value& value);
+  [[nodiscard]] std::size_t index_of(std::string_view name) const;
+
+  Node node_;
+  const MessageRule& rule_;
+  std::vector<Field> fields_;  // parallel to the rule's
+};
+
+}  // namespace cresset::codec

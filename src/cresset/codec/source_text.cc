@@ -1,0 +1,92 @@
+#include "cresset/codec/source_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace cresset::codec {
+
+namespace {
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// The character at `offset`, or nothing when it is no shortest-form UTF-8 of a scalar value.
+std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset, std::size_t& length) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[offset + i])); };
+  const std::uint32_t lead = byte(0);
+  length = 1;
+  if (lead < 0x80) return lead;
+  const std::size_t wanted = lead >= 0xF0 && lead < 0xF8 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0;
+  if (wanted == 0 || offset + wanted > text.size()) return std::nullopt;
+  std::uint32_t out = lead & (0xFFu >> (wanted + 1));
+  for (std::size_t i = 1; i < wanted; ++i) {
+    if (!is_continuation(text[offset + i])) return std::nullopt;
+    out = (out << 6) | (byte(i) & 0x3F);
+  }
+  constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (out < kSmallest[wanted] || out > 0x10FFFF || (out >= 0xD800 && out < 0xE000)) return std::nullopt;
+  length = wanted;
+  return out;
+}
+
+}  // namespace
+
+text::Position position_in_line(std::string_view text, std::size_t offset, std::size_t line, std::size_t bytes_before) {
+  const std::string_view before = text.substr(offset - bytes_before, bytes_before);
+  const auto characters = static_cast<std::size_t>(std::ranges::count_if(before, [](char c) { return !is_continuation(c); }));
+  return {line + 1, characters + 1};
+}
+
+text::Position position_at(std::string_view text, std::size_t offset) {
+  offset = std::min(offset, text.size());
+  const std::string_view before = text.substr(0, offset);
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t line_start = newline == std::string_view::npos ? 0 : newline + 1;
+  const auto line = static_cast<std::size_t>(std::ranges::count(before, '\n'));
+  return position_in_line(text, offset, line, offset - line_start);
+}
+
+std::optional<TextFault> find_text_fault(std::string_view text) {
+  std::size_t offset = 0;
+  while (offset < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[offset]);
+    if (byte >= 0x20 && byte < 0x7F) {
+      ++offset;
+      continue;
+    }
+    std::size_t length = 1;
+    const auto character = decode(text, offset, length);
+    if (!character) return TextFault{offset, fmt::format("the byte 0x{:02X} is not valid UTF-8", byte)};
+    const bool line_break_or_tab = *character == '\t' || *character == '\n' || *character == '\r' || *character == 0x85;
+    if (!line_break_or_tab && (*character < 0x20 || (*character >= 0x7F && *character < 0xA0))) {
+      return TextFault{offset, fmt::format("the control character U+{:04X} may not stand in a text", *character)};
+    }
+    offset += length;
+  }
+  return std::nullopt;
+}
+
+std::string_view without_bom(std::string_view text) {
+  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
+}
+
+std::string_view line_of(std::string_view text, std::size_t line) {
+  std::size_t start = 0;
+  for (std::size_t i = 1; i < line; ++i) {
+    const std::size_t newline = text.find('\n', start);
+    if (newline == std::string_view::npos) return {};
+    start = newline + 1;
+  }
+  std::string_view out = text.substr(start, text.find('\n', start) - start);
+  if (out.ends_with('\r')) out.remove_suffix(1);
+  return out;
+}
+
+std::size_t character_length(std::string_view text, std::size_t offset) {
+  std::size_t length = 1;
+  decode(text, offset, length);
+  return length;
+}
+
+}  // namespace cresset::codec
