@@ -1,0 +1,448 @@
+"""Measures cresset against kfp.local and ninja and writes one report.
+
+The rivals take turns (A B A B), so that a change in the machine's load meets both; figures are
+medians. Timed commands run undisturbed; memory is read in a run of its own.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+
+import measure
+import report
+import yaml
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+WORKER = pathlib.Path(__file__).with_name("kfp_local_worker.py")
+
+# Python steps only, of one to three steps: kfp.local's defaults take seconds to minutes for each.
+PIPELINES_FOR_DEFAULTS = [
+    "identity",
+    "multiple_parameters_namedtuple",
+    "parallel_for_after_dependency",
+]
+DEFAULT_REPEATS = 3
+
+EXAMPLE_VALUES = {
+    "STRING": "x",
+    "NUMBER_INTEGER": 1,
+    "NUMBER_DOUBLE": 1.5,
+    "BOOLEAN": True,
+    "LIST": ["x"],
+    "STRUCT": {"x": 1},
+}
+
+
+class Cresset:
+    """The release binary with a home of its own."""
+
+    def __init__(self, home):
+        self.binary = str(REPOSITORY / "build/release/bin/cresset")
+        self.home = home
+        self.env = {**os.environ, "CRESSET_HOME": str(home), "CRESSET_PYTHON": sys.executable}
+
+    def command(self, file, inputs):
+        values = [
+            text
+            for name, value in inputs.items()
+            for text in ("-p", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+        ]
+        return [self.binary, "run", str(file), "--no-cache", "-o", "json", *values]
+
+    def run(self, file, inputs):
+        """Returns (seconds, run); raises unless the run succeeded."""
+        timed = measure.time_command(self.command(file, inputs), env=self.env)
+        if timed.status != 0:
+            raise RuntimeError(
+                f"cresset run {file} ended with {timed.status}: {timed.stdout[-500:]}"
+            )
+        return timed.seconds, json.loads(timed.stdout)
+
+    def memory(self, file, inputs):
+        def engine(pid):
+            # The keeper of this home outlives the command that started it.
+            return {pid, *measure.processes_with(f"CRESSET_HOME={self.home}")}
+
+        return measure.watch_command(self.command(file, inputs), engine, env=self.env)
+
+
+class KfpLocal:
+    """One pipeline under kfp.local, in a process that stays for all repetitions."""
+
+    def __init__(self, file, root, *, use_venv=False, limit):
+        # Steps call `python3`; kfp.local takes the one on PATH.
+        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = [sys.executable, str(WORKER), str(file), "--root", str(root)]
+        command += ["--limit", str(limit), *(["--use-venv"] if use_venv else [])]
+        self._limit = limit
+        self._process = subprocess.Popen(
+            command,
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+        self._process.stdout.close()
+
+    def run(self, inputs):
+        """Returns (seconds, None) or (None, why the pipeline did not succeed)."""
+        try:
+            self._process.stdin.write(json.dumps(inputs) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            return None, "the worker cannot load the pipeline"
+        answer = self._process.stdout.readline()
+        if not answer:
+            # Not reaped yet, so the group is still its own: end the steps that it left.
+            os.killpg(self._process.pid, 9)
+            return None, f"no answer within {self._limit} s, or the worker died"
+        result = json.loads(answer)
+        return (None, result["error"]) if result["error"] else (result["seconds"], None)
+
+    def memory(self, inputs):
+        with measure.MemoryWatch(lambda: {self._process.pid}) as watch:
+            self.run(inputs)
+        return watch.peak_kib
+
+
+def samples_folder():
+    configured = os.environ.get("CRESSET_KFP_SAMPLES")
+    return pathlib.Path(configured) if configured else REPOSITORY.parent / "shared/conformance/kfp"
+
+
+def load_samples(folder):
+    """Returns name -> documents of every pipeline in the folder."""
+    return {
+        file.stem: list(yaml.safe_load_all(file.read_text()))
+        for file in sorted(folder.glob("*.yaml"))
+    }
+
+
+def containers_of(documents):
+    executors = documents[0]["deploymentSpec"]["executors"].values()
+    return [executor["container"] for executor in executors if "container" in executor]
+
+
+def without_preamble(documents):
+    """The steps as `install_kfp_package=False` compiles them: nothing is installed."""
+    changed = json.loads(json.dumps(documents))
+    for container in containers_of(changed):
+        command = container.get("command", [])
+        if command[:2] == ["sh", "-c"] and "pip install" in command[2]:
+            container["command"] = command[3:]
+    return changed
+
+
+def with_this_kfp(documents, version):
+    """The steps ask for the kfp that is installed, so that its pip changes no environment."""
+    text = json.dumps(documents)
+    return json.loads(re.sub(r"kfp==[0-9][0-9.]*", f"kfp=={version}", text))
+
+
+def inputs_for(documents, scratch):
+    """Values for the inputs that have no default; paths are new ones."""
+    inputs = {}
+    parameters = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
+    for name, spec in parameters.items():
+        if "defaultValue" not in spec and not spec.get("isOptional"):
+            inputs[name] = EXAMPLE_VALUES[spec["parameterType"]]
+            if name.endswith("_path"):
+                inputs[name] = str(scratch / uuid.uuid4().hex)
+    return inputs
+
+
+def write(documents, file):
+    file.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    return file
+
+
+def steps_of(run):
+    return sum(task["attempts"] for task in run["tasks"])
+
+
+def first_line(text):
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return plain.strip().splitlines()[0][:160] if plain.strip() else "no reason given"
+
+
+def compare_with_kfp_local(cresset, samples, repeats, scratch):
+    """Times every sample that kfp.local can run, in its fair mode, in turn with cresset."""
+    rows, refused = [], []
+    for name, documents in samples.items():
+        original = write(documents, scratch / f"{name}.yaml")
+        fair = write(without_preamble(documents), scratch / f"{name}.fair.yaml")
+        with KfpLocal(fair, scratch, limit=60) as rival:
+            _, problem = rival.run(inputs_for(documents, scratch))
+            if problem:
+                refused.append({"pipeline": name, "reason": first_line(problem)})
+                continue
+            print(f"  {name}", file=sys.stderr)
+            _, run = cresset.run(original, inputs_for(documents, scratch))
+            ours, theirs = [], []
+            for _ in range(repeats):
+                ours.append(cresset.run(original, inputs_for(documents, scratch))[0])
+                seconds, problem = rival.run(inputs_for(documents, scratch))
+                if problem:
+                    raise RuntimeError(f"kfp.local ran {name} at first, then not: {problem}")
+                theirs.append(seconds)
+            rows.append(
+                {
+                    "pipeline": name,
+                    "steps": steps_of(run),
+                    "cresset": measure.summarise(ours),
+                    "kfp_local": measure.summarise(theirs),
+                    "cresset_peak_kib": cresset.memory(original, inputs_for(documents, scratch)),
+                    "kfp_local_peak_kib": rival.memory(inputs_for(documents, scratch)),
+                }
+            )
+    return {"rows": rows, "refused": refused}
+
+
+def compare_with_defaults(cresset, samples, version, scratch):
+    """Times what users of kfp.local get without changing its settings; needs a package index."""
+    rows, skipped = [], []
+    for name in PIPELINES_FOR_DEFAULTS:
+        if name not in samples:
+            skipped.append({"pipeline": name, "mode": "both", "reason": "no such sample"})
+            continue
+        documents = samples[name]
+        file = write(with_this_kfp(documents, version), scratch / f"{name}.default.yaml")
+        for mode, use_venv in [("use_venv=False", False), ("use_venv=True", True)]:
+            print(f"  {name}, {mode}", file=sys.stderr)
+            ours, theirs, problem = [], [], None
+            with KfpLocal(file, scratch, use_venv=use_venv, limit=300) as rival:
+                for _ in range(DEFAULT_REPEATS):
+                    seconds, problem = rival.run(inputs_for(documents, scratch))
+                    if problem:
+                        break
+                    theirs.append(seconds)
+                    ours.append(cresset.run(file, inputs_for(documents, scratch))[0])
+            if problem:
+                skipped.append({"pipeline": name, "mode": mode, "reason": first_line(problem)})
+                continue
+            rows.append(
+                {
+                    "pipeline": name,
+                    "mode": mode,
+                    "cresset": measure.summarise(ours),
+                    "kfp_local": measure.summarise(theirs),
+                }
+            )
+    return {"rows": rows, "skipped": skipped}
+
+
+def fan_out_pipeline(components, tasks):
+    return {
+        "pipelineInfo": {"name": "fan-out"},
+        "schemaVersion": "2.1.0",
+        "sdkVersion": "kfp-2.17.0",
+        "deploymentSpec": {
+            "executors": {"exec-true": {"container": {"image": "none", "command": ["true"]}}}
+        },
+        "components": {"comp-true": {"executorLabel": "exec-true"}, **components},
+        "root": {"dag": {"tasks": tasks}},
+    }
+
+
+def fan_out_of_tasks(count):
+    """A pipeline of `count` tasks that do nothing and depend on nothing."""
+    tasks = {
+        f"task-{index:05}": {
+            "taskInfo": {"name": f"task-{index:05}"},
+            "componentRef": {"name": "comp-true"},
+        }
+        for index in range(count)
+    }
+    return fan_out_pipeline({}, tasks)
+
+
+def fan_out_of_a_loop(count):
+    """The same as one ParallelFor over `count` numbers."""
+    items = {"parameters": {"item": {"parameterType": "NUMBER_INTEGER"}}}
+    body = {"task": {"taskInfo": {"name": "task"}, "componentRef": {"name": "comp-true"}}}
+    loop = {
+        "taskInfo": {"name": "loop"},
+        "componentRef": {"name": "comp-loop"},
+        "parameterIterator": {
+            "items": {"raw": json.dumps(list(range(count)))},
+            "itemInput": "item",
+        },
+    }
+    components = {"comp-loop": {"inputDefinitions": items, "dag": {"tasks": body}}}
+    return fan_out_pipeline(components, {"loop": loop})
+
+
+class Ninja:
+    """The same commands in a build file; their outputs never appear, so that all of them run."""
+
+    def __init__(self, folder, count, jobs):
+        self.folder = folder
+        folder.mkdir()
+        edges = [f"build task-{index:05}: run" for index in range(count)]
+        (folder / "build.ninja").write_text(
+            "\n".join(["rule run", "  command = true", *edges]) + "\n"
+        )
+        self.command = ["ninja", "--quiet", f"-j{jobs}"]
+        self._count = count
+
+    def _forget(self):
+        for name in (".ninja_log", ".ninja_deps"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def run(self):
+        self._forget()
+        timed = measure.time_command(self.command, cwd=self.folder)
+        ran = len((self.folder / ".ninja_log").read_text().splitlines()) - 1
+        if timed.status != 0 or ran != self._count:
+            raise RuntimeError(f"ninja ended with {timed.status} after {ran} commands")
+        return timed.seconds
+
+    def memory(self):
+        self._forget()
+        return measure.watch_command(self.command, lambda pid: {pid}, cwd=self.folder)
+
+
+def compare_with_ninja(cresset, count, jobs, repeats, scratch):
+    """Times a fan-out of commands that do nothing, in both forms, in turn with ninja."""
+    ninja = Ninja(scratch / "ninja", count, jobs)
+    rows = []
+    for form, pipeline in [
+        ("tasks", fan_out_of_tasks(count)),
+        ("ParallelFor", fan_out_of_a_loop(count)),
+    ]:
+        print(f"  {count} as {form}", file=sys.stderr)
+        file = scratch / f"fan-out-{form}.json"
+        file.write_text(json.dumps(pipeline))
+        _, run = cresset.run(file, {})
+        if steps_of(run) != count:
+            raise RuntimeError(f"cresset started {steps_of(run)} steps instead of {count}")
+        ninja.run()
+        ours, theirs = [], []
+        for _ in range(repeats):
+            ours.append(cresset.run(file, {})[0])
+            theirs.append(ninja.run())
+        rows.append(
+            {
+                "form": form,
+                "cresset": measure.summarise(ours),
+                "ninja": measure.summarise(theirs),
+                "cresset_peak_kib": cresset.memory(file, {}),
+                "ninja_peak_kib": ninja.memory(),
+            }
+        )
+    return {"count": count, "jobs": jobs, "rows": rows}
+
+
+def time_help(cresset, repeats):
+    """Times `cresset --help` in turn with `true`, which shows what a process costs here."""
+    ours, nothing = [], []
+    for _ in range(repeats):
+        timed = measure.time_command([cresset.binary, "--help"], env=cresset.env)
+        if timed.status != 0:
+            raise RuntimeError(f"cresset --help ended with {timed.status}")
+        ours.append(timed.seconds)
+        nothing.append(measure.time_command(["true"]).seconds)
+    return {"cresset": measure.summarise(ours), "true": measure.summarise(nothing)}
+
+
+def output_of(command):
+    return subprocess.run(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, prog="bench/run")
+    parser.add_argument("--repeats", type=int, default=5, help="runs per figure (default 5)")
+    parser.add_argument("--tasks", type=int, default=5000, help="size of the fan-out")
+    parser.add_argument(
+        "--parts",
+        default="pipelines,defaults,fan-out,help",
+        help="what to measure; 'defaults' needs a package index and takes minutes",
+    )
+    parser.add_argument("--out", type=pathlib.Path, default=REPOSITORY / "build/bench")
+    arguments = parser.parse_args()
+    arguments.parts = arguments.parts.split(",")
+    unknown = set(arguments.parts) - {"pipelines", "defaults", "fan-out", "help"}
+    if unknown:
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
+    return arguments
+
+
+def measure_all(arguments, scratch):
+    import kfp
+
+    cresset = Cresset(scratch / "home")
+    jobs = len(os.sched_getaffinity(0))
+    results = {
+        "command": " ".join(["bench/run", *sys.argv[1:]]),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": output_of(["git", "rev-parse", "--short", "HEAD"]),
+        "cresset": output_of([cresset.binary, "version"]),
+        "python": sys.version.split()[0],
+        "kfp": kfp.__version__,
+        "ninja": output_of(["ninja", "--version"]),
+        "machine": measure.machine(),
+        "repeats": arguments.repeats,
+    }
+    folder = samples_folder()
+    samples = load_samples(folder) if folder.is_dir() else {}
+    wanted = [part for part in arguments.parts if part in ("pipelines", "defaults")]
+    if wanted and not samples:
+        print(f"no pipelines in {folder}: set CRESSET_KFP_SAMPLES", file=sys.stderr)
+        arguments.parts = [part for part in arguments.parts if part not in wanted]
+    if "pipelines" in arguments.parts:
+        print("pipelines, fair mode of kfp.local:", file=sys.stderr)
+        results["pipelines"] = compare_with_kfp_local(cresset, samples, arguments.repeats, scratch)
+    if "defaults" in arguments.parts:
+        print("pipelines, defaults of kfp.local:", file=sys.stderr)
+        results["defaults"] = compare_with_defaults(cresset, samples, kfp.__version__, scratch)
+    if "fan-out" in arguments.parts:
+        print("fan-out:", file=sys.stderr)
+        results["fan_out"] = compare_with_ninja(
+            cresset, arguments.tasks, jobs, arguments.repeats, scratch
+        )
+    if "help" in arguments.parts:
+        results["help"] = time_help(cresset, 10 * arguments.repeats)
+    return results
+
+
+def main():
+    arguments = parse_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="work-", dir=arguments.out))
+    try:
+        results = measure_all(arguments, scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    text = report.render(results)
+    (arguments.out / "report.md").write_text(text)
+    print(text)
+    print(f"written: {arguments.out / 'report.md'} and results.json", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
