@@ -4,9 +4,10 @@
     python_env.py tools     uv and ruff
     python_env.py torch     PyTorch, kfp and what the example and the Python tests need
 
-An environment lies outside the clone, in ${CRESSET_DEV_CACHE:-$XDG_CACHE_HOME/cresset-dev}/envs, under a
-name made from everything that decides its content, so that clones share it and a changed pin
-makes a new one. Its .ready file appears last: an environment without one is made anew.
+An environment lies outside the clone, under $CRESSET_DEV_CACHE (else $XDG_CACHE_HOME/cresset-dev,
+else ~/.cache/cresset-dev), in a folder named after everything that decides its content: clones
+share it, and a changed pin makes a new one. Its .ready file comes last; without it the environment
+is made anew.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
+from typing import NoReturn
 
 TOOLS = pathlib.Path(__file__).resolve().parent
 REQUIREMENTS = TOOLS / "requirements"
@@ -55,7 +56,7 @@ print(json.dumps([sys.version_info[:2], sys.executable, {n: version(n) for n in 
 """
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     sys.exit(f"python_env: {message}")
 
 
@@ -212,12 +213,6 @@ def locked(path: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def mark_ready(home: pathlib.Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=home, delete=False) as marker:
-        pass
-    os.replace(marker.name, home / ".ready")
-
-
 def environment(name: str) -> pathlib.Path:
     base, version = base_python()
     home = cache() / "envs" / f"{name}-{digest(name, base, version)}"
@@ -228,7 +223,7 @@ def environment(name: str) -> pathlib.Path:
             if not (home / ".ready").exists():
                 shutil.rmtree(home, ignore_errors=True)
                 BUILDERS[name][0](home, base)
-                mark_ready(home)
+                (home / ".ready").touch()
     return python
 
 
