@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cresset/app/home.h"
+#include "cresset/app/interrupts.h"
 #include "cresset/app/run_observer.h"
 #include "cresset/app/run_options.h"
 #include "cresset/base/result.h"
@@ -30,13 +31,6 @@ struct RunRequest {
   model::Bindings inputs;  // resolved: defaults filled in; artifacts only for `rerun`
   std::string name;        // display name; the pipeline's name when empty
   RunOptions options;
-};
-
-// What the person at the terminal asks of a running engine: 0 nothing, 1 cancel (first Ctrl-C), 2 kill (second).
-class Interrupts {
- public:
-  virtual ~Interrupts() = default;
-  virtual int level() = 0;
 };
 
 struct Ingredient {
@@ -63,9 +57,10 @@ class RunService {
     ports::Executor& executor;
     ports::FileWorker& files;
     ports::Environments& environments;
+    // Unpacks runtime/python into this home if it is not there, and answers where it is.
+    std::function<Result<std::string>()> runtime_dir;
   };
   RunService(Home home, Ports ports);
-  ~RunService();
 
   // A full id, a unique prefix of one, or "latest". kNotFound, or kInvalidArgument naming the candidates.
   Result<model::RunId> resolve(const std::string& text);
@@ -92,13 +87,29 @@ class RunService {
   // kFailedPrecondition "run.already_finished" when there is nothing to cancel. The engine carries it out; a run without a live
   // engine needs `drive` to run its exit handlers, which the caller starts.
   Result<void> cancel(const model::RunId& run, bool kill);
-  [[nodiscard]] Result<bool> has_live_engine(const model::RunId& run);
+  Result<bool> has_live_engine(const model::RunId& run);
   Result<Explanation> explain(const model::RunId& run, const std::string& task_path);
   Result<void> remove(const model::RunId& run);  // record, folder and artifacts; kFailedPrecondition while it is live
 
   [[nodiscard]] const Home& home() const { return home_; }
 
  private:
+  // A run as its events tell it.
+  struct Loaded {
+    ports::RunRecord record;
+    RunOptions options;
+    std::unique_ptr<dag::Plan> plan;
+    std::uint64_t seq = 0;
+  };
+  Result<Loaded> load(const model::RunId& run);
+  Result<std::vector<dag::TaskOrdinal>> catch_up(Loaded& loaded);
+  Result<void> own(Loaded loaded, std::unique_ptr<ports::Lease> lease, RunObserver& observer, Interrupts& interrupts);
+  Result<void> watch_once(Loaded& loaded, RunObserver& observer);
+  Result<void> check_cluster_objects(const model::Pipeline& pipeline);
+  Result<void> check_interpreter(const model::Pipeline& pipeline, RunOptions& options);
+  Result<ports::FileAnswer> wait_for(ports::FileJob job);
+  Result<dag::TaskOrdinal> find_task(const dag::Plan& plan, const std::string& path);
+
   Home home_;
   Ports ports_;
 };

@@ -51,8 +51,17 @@ struct CopyPath {
 };
 struct Done {};
 
-using FileJob = std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath>;
-using FileAnswer = std::variant<FileContents, Digests, Tail, Done>;
+// What is at each path, links followed.
+struct StatPaths {
+  std::vector<std::string> paths;
+};
+struct PathKinds {
+  enum class Kind { kNone, kFile, kFolder };
+  std::vector<Kind> kinds;
+};
+
+using FileJob = std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath, StatPaths>;
+using FileAnswer = std::variant<FileContents, Digests, Tail, Done, PathKinds>;
 
 struct FileJobDone {
   std::uint64_t job = 0;

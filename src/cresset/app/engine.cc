@@ -1,0 +1,132 @@
+#include "cresset/app/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cresset/app/event_codec.h"
+
+namespace cresset::app {
+
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(100);
+constexpr Duration kCommandPoll = std::chrono::milliseconds(150);
+
+}  // namespace
+
+Engine::Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan, ports::RunRecord record,
+               std::uint64_t seq, Home home, RunOptions options, std::string runtime_dir)
+    : ports_(ports),
+      lease_(std::move(lease)),
+      plan_(std::move(plan)),
+      record_(std::move(record)),
+      seq_(seq),
+      steps_(*plan_, std::move(home), std::move(options), std::move(runtime_dir), lease_->token(), ports_.steps) {}
+
+Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
+  effects_ = plan_->outstanding();
+  dispatch();
+  if (plan_->state() == model::State::kPending) inbox_.push_back({dag::Submitted{}, {}});
+  while (true) {
+    take_interrupts(interrupts);
+    CR_TRY_VOID(take_commands());
+    take_due_timers();
+    CR_TRY(Steps::Harvest harvest, steps_.poll());
+    for (const std::string& notice : harvest.notices) observer.on_notice(notice);
+    std::ranges::move(harvest.events, std::back_inserter(inbox_));
+    std::ranges::move(harvest.records, std::back_inserter(commit_.steps));
+    if (inbox_.empty()) {
+      if (is_final(plan_->state())) return {};
+      wait(observer);
+      continue;
+    }
+    CR_TRY_VOID(advance(observer));
+    // Only now is it safe to let go of what the executor keeps of them: their ends are stored.
+    if (!harvest.ended.empty()) ports_.steps.executor.forget(harvest.ended);
+  }
+}
+
+Result<void> Engine::advance(RunObserver& observer) {
+  const WallTime now = ports_.clock.wall_now();
+  for (const Steps::TimedEvent& item : std::exchange(inbox_, {})) apply(item.event, item.at.value_or(now));
+  const ports::RunRecord before = record_;
+  record_.state = plan_->state();
+  record_.started_at = plan_->started_at();
+  record_.finished_at = plan_->finished_at();
+  if (record_.state != before.state || record_.finished_at != before.finished_at) commit_.record = record_;
+  CR_TRY_VOID(ports_.steps.store.commit(*lease_, commit_));
+  commit_ = {};
+  dispatch();
+  observer.on_changes(*plan_, changes_);
+  changes_.clear();
+  return {};
+}
+
+void Engine::apply(const dag::Event& event, WallTime at) {
+  commit_.events.push_back({++seq_, at, encode_event(event)});
+  dag::StepResult result = plan_->step(event, at);
+  std::ranges::move(result.effects, std::back_inserter(effects_));
+  for (dag::TaskOrdinal task : result.changed) changes_.push_back(plan_->brief(task));
+}
+
+void Engine::dispatch() {
+  for (const dag::Effect& effect : std::exchange(effects_, {})) carry_out(effect);
+}
+
+void Engine::carry_out(const dag::Effect& effect) {
+  if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect)) return steps_.look_up(look_up->task);
+  if (const auto* start = std::get_if<dag::StartAttempt>(&effect)) {
+    return steps_.start(start->task, start->attempt, start->adopt_only);
+  }
+  if (const auto* stop = std::get_if<dag::StopAttempt>(&effect)) return steps_.stop(stop->task, stop->attempt, stop->kill);
+  if (const auto* timer = std::get_if<dag::ArmTimer>(&effect)) {
+    // Due instants are calendar time, so that they survive a restart; waiting is monotonic, so that a clock set back does not stretch it.
+    const Duration left = std::max(Duration{0}, timer->due - ports_.clock.wall_now());
+    timers_.emplace(ports_.clock.now() + left, timer->timer);
+  }
+}
+
+void Engine::take_due_timers() {
+  const TimePoint now = ports_.clock.now();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    inbox_.push_back({dag::TimerFired{timers_.begin()->second}, {}});
+    timers_.erase(timers_.begin());
+  }
+}
+
+void Engine::take_interrupts(Interrupts& interrupts) {
+  const int level = interrupts.level();
+  if (level >= 1 && interrupt_level_ < 1) inbox_.push_back({dag::CancelAsked{}, {}});
+  if (level >= 2 && interrupt_level_ < 2) inbox_.push_back({dag::KillAsked{}, {}});
+  interrupt_level_ = std::max(interrupt_level_, level);
+}
+
+Result<void> Engine::take_commands() {
+  const TimePoint now = ports_.clock.now();
+  if (now < next_command_poll_) return {};
+  next_command_poll_ = now + kCommandPoll;
+  CR_TRY(const std::uint64_t counter, ports_.steps.store.change_counter());
+  if (counter == change_counter_) return {};
+  change_counter_ = counter;
+  CR_TRY(const std::vector<ports::StoredCommand> commands, ports_.steps.store.commands(record_.id, last_command_));
+  for (const ports::StoredCommand& command : commands) {
+    last_command_ = command.id;
+    commit_.commands_taken = command.id;
+    if (command.command == ports::Command::kCancel) {
+      inbox_.push_back({dag::CancelAsked{}, {}});
+    } else {
+      inbox_.push_back({dag::KillAsked{}, {}});
+    }
+  }
+  return {};
+}
+
+void Engine::wait(RunObserver& observer) {
+  const TimePoint now = ports_.clock.now();
+  TimePoint until = std::min(now + kTick, next_command_poll_);
+  if (!timers_.empty()) until = std::min(until, timers_.begin()->first);
+  ports_.reactor.wait(until);
+  observer.on_tick(*plan_);
+}
+
+}  // namespace cresset::app

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cresset/app/interrupts.h"
+#include "cresset/app/run_observer.h"
+#include "cresset/app/steps.h"
+#include "cresset/dag/plan.h"
+#include "cresset/ports/clock.h"
+#include "cresset/ports/metadata_store.h"
+#include "cresset/ports/reactor.h"
+
+namespace cresset::app {
+
+// The owner loop of one run: drain what happened → Plan::step → commit the events in one transaction → carry out the effects.
+// It may die at any point: whoever takes the run over replays the committed events and carries out what is outstanding.
+class Engine {
+ public:
+  struct Ports {
+    ports::Clock& clock;
+    ports::Reactor& reactor;
+    Steps::Ports steps;
+  };
+
+  // `record` is the run's row as stored; `seq` the number of the last stored event; `plan` has been fed all of them.
+  Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan, ports::RunRecord record,
+         std::uint64_t seq, Home home, RunOptions options, std::string runtime_dir);
+
+  // Until the run has ended. Errors are those of the store's commit() and the executor's poll(): nothing more is done for the
+  // run then, and another engine may take it over.
+  Result<void> run(RunObserver& observer, Interrupts& interrupts);
+
+  [[nodiscard]] const dag::Plan& plan() const { return *plan_; }
+
+ private:
+  Result<void> take_commands();
+  Result<void> advance(RunObserver& observer);
+  void apply(const dag::Event& event, WallTime at);
+  void dispatch();
+  void carry_out(const dag::Effect& effect);
+  void take_due_timers();
+  void take_interrupts(Interrupts& interrupts);
+  void wait(RunObserver& observer);
+
+  Ports ports_;
+  std::unique_ptr<ports::Lease> lease_;
+  std::unique_ptr<dag::Plan> plan_;
+  ports::RunRecord record_;
+  std::uint64_t seq_;
+  Steps steps_;
+
+  std::multimap<TimePoint, dag::TimerId> timers_;
+  int interrupt_level_ = 0;
+  std::optional<std::uint64_t> change_counter_;
+  std::uint64_t last_command_ = 0;
+  TimePoint next_command_poll_{};
+
+  // Of the batch under way.
+  std::vector<Steps::TimedEvent> inbox_;
+  ports::Commit commit_;
+  std::vector<dag::Effect> effects_;
+  std::vector<dag::TaskBrief> changes_;
+};
+
+}  // namespace cresset::app

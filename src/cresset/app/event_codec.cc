@@ -1,0 +1,143 @@
+#include "cresset/app/event_codec.h"
+
+#include <limits>
+#include <utility>
+
+#include "cresset/codec/run_json.h"
+#include "cresset/text/json.h"
+
+namespace cresset::app {
+
+namespace {
+
+constexpr std::pair<dag::TimerKind, std::string_view> kTimers[] = {
+    {dag::TimerKind::kRetry, "retry"}, {dag::TimerKind::kTaskDeadline, "task_deadline"}, {dag::TimerKind::kRunDeadline, "run_deadline"}};
+
+struct Encoder {
+  Value operator()(const dag::Submitted&) const { return event("submitted"); }
+  Value operator()(const dag::CacheMissed& e) const { return event("cache_missed", e.task); }
+  Value operator()(const dag::CacheHit& e) const {
+    Value out = event("cache_hit", e.task);
+    out["from"] = e.from.str();
+    out["outputs"] = codec::encode(e.outputs);
+    return out;
+  }
+  Value operator()(const dag::AttemptRunning& e) const { return event("running", e.task, e.attempt); }
+  Value operator()(const dag::AttemptSucceeded& e) const {
+    Value out = event("succeeded", e.task, e.attempt);
+    out["outputs"] = codec::encode(e.outputs);
+    return out;
+  }
+  Value operator()(const dag::AttemptFailed& e) const {
+    Value out = event("failed", e.task, e.attempt);
+    out["message"] = e.failure.message;
+    out["log_tail"] = e.failure.log_tail;
+    if (e.lost) out["lost"] = true;
+    if (e.permanent) out["permanent"] = true;
+    return out;
+  }
+  Value operator()(const dag::TimerFired& e) const {
+    Value out = event("timer", e.timer.task, e.timer.attempt);
+    for (const auto& [kind, name] : kTimers) {
+      if (kind == e.timer.kind) out["timer"] = name;
+    }
+    return out;
+  }
+  Value operator()(const dag::CancelAsked&) const { return event("cancel"); }
+  Value operator()(const dag::KillAsked&) const { return event("kill"); }
+  Value operator()(const dag::RetryAsked&) const { return event("retry"); }
+
+  static Value event(std::string_view name) { return Value::make_struct({{"event", name}}); }
+  static Value event(std::string_view name, std::uint32_t task) {
+    Value out = event(name);
+    out["task"] = task;
+    return out;
+  }
+  static Value event(std::string_view name, std::uint32_t task, std::uint32_t attempt) {
+    Value out = event(name, task);
+    out["attempt"] = attempt;
+    return out;
+  }
+};
+
+class Decoder {
+ public:
+  explicit Decoder(const Value& value) : value_(value) {}
+
+  Result<dag::Event> decode() const {
+    CR_TRY(const std::string name, text("event"));
+    if (name == "submitted") return dag::Event(dag::Submitted{});
+    if (name == "cancel") return dag::Event(dag::CancelAsked{});
+    if (name == "kill") return dag::Event(dag::KillAsked{});
+    if (name == "retry") return dag::Event(dag::RetryAsked{});
+    CR_TRY(const std::uint32_t task, number("task"));
+    if (name == "cache_missed") return dag::Event(dag::CacheMissed{task});
+    if (name == "cache_hit") {
+      CR_TRY(model::Bindings found, outputs());
+      CR_TRY(std::string from, text("from"));
+      return dag::Event(dag::CacheHit{task, std::move(found), model::RunId(std::move(from))});
+    }
+    CR_TRY(const std::uint32_t attempt, number("attempt"));
+    if (name == "running") return dag::Event(dag::AttemptRunning{task, attempt});
+    if (name == "succeeded") {
+      CR_TRY(model::Bindings given, outputs());
+      return dag::Event(dag::AttemptSucceeded{task, attempt, std::move(given)});
+    }
+    if (name == "failed") return failed(task, attempt);
+    if (name == "timer") return timer(task, attempt);
+    return make_error(Code::kDataLoss, "unknown event \"{}\": was this home written by a newer version?", name);
+  }
+
+ private:
+  Result<dag::Event> failed(std::uint32_t task, std::uint32_t attempt) const {
+    dag::AttemptFailed out{task, attempt, {}};
+    CR_TRY(out.failure.message, text("message"));
+    CR_TRY(out.failure.log_tail, text("log_tail"));
+    out.lost = value_.find("lost") != nullptr;
+    out.permanent = value_.find("permanent") != nullptr;
+    return dag::Event(std::move(out));
+  }
+
+  Result<dag::Event> timer(std::uint32_t task, std::uint32_t attempt) const {
+    CR_TRY(const std::string wanted, text("timer"));
+    for (const auto& [kind, name] : kTimers) {
+      if (name == wanted) return dag::Event(dag::TimerFired{{kind, task, attempt}});
+    }
+    return make_error(Code::kDataLoss, "unknown timer \"{}\"", wanted);
+  }
+
+  Result<model::Bindings> outputs() const {
+    const Value* field = value_.find("outputs");
+    if (field == nullptr) return make_error(Code::kDataLoss, "a stored event lacks \"outputs\"");
+    return codec::decode_bindings(*field);
+  }
+
+  Result<std::string> text(std::string_view name) const {
+    const Value* field = value_.find(name);
+    if (field == nullptr || !field->is_string()) return make_error(Code::kDataLoss, "a stored event lacks \"{}\"", name);
+    return field->as_string();
+  }
+
+  Result<std::uint32_t> number(std::string_view name) const {
+    const Value* field = value_.find(name);
+    if (field == nullptr || !field->is_integer() || field->as_integer() < 0 ||
+        field->as_integer() > std::numeric_limits<std::uint32_t>::max()) {
+      return make_error(Code::kDataLoss, "a stored event lacks \"{}\"", name);
+    }
+    return static_cast<std::uint32_t>(field->as_integer());
+  }
+
+  const Value& value_;
+};
+
+}  // namespace
+
+std::string encode_event(const dag::Event& event) { return text::to_json(std::visit(Encoder{}, event)); }
+
+Result<dag::Event> decode_event(const std::string& payload) {
+  auto value = text::parse_json(payload, {.depth = 200, .bytes = std::size_t{1} << 30});
+  if (!value) return make_error(Code::kDataLoss, "a stored event cannot be read: {}", value.error().message);
+  return Decoder(*value).decode();
+}
+
+}  // namespace cresset::app

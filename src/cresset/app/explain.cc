@@ -1,0 +1,98 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cresset/app/event_codec.h"
+#include "cresset/app/run_service.h"
+#include "cresset/text/json.h"
+
+// RunService::explain: why a task was, or was not, taken from the cache.
+namespace cresset::app {
+
+namespace {
+
+std::string shown(const Value* part) { return part == nullptr ? std::string() : text::to_text(*part); }
+
+std::vector<Ingredient> compare(const Value& mine, const Value* other) {
+  std::vector<Ingredient> out;
+  for (const auto& [name, value] : mine.as_struct()) {
+    const Value* theirs = other == nullptr ? nullptr : other->find(name);
+    out.push_back({name, text::to_text(value), shown(theirs), other != nullptr && (theirs == nullptr || !(*theirs == value))});
+  }
+  if (other == nullptr) return out;
+  for (const auto& [name, value] : other->as_struct()) {
+    if (mine.find(name) == nullptr) out.push_back({name, "", text::to_text(value), true});
+  }
+  return out;
+}
+
+std::string list_differences(const std::vector<Ingredient>& ingredients) {
+  std::string names;
+  for (const Ingredient& ingredient : ingredients) {
+    if (!ingredient.differs) continue;
+    if (!names.empty()) names += ", ";
+    names += ingredient.name;
+  }
+  return names;
+}
+
+std::string stamp(const ports::StepMatch& match) { return fmt::format("run {} of {}", match.run.str(), to_rfc3339(match.at)); }
+
+}  // namespace
+
+Result<Explanation> RunService::explain(const model::RunId& run, const std::string& task_path) {
+  CR_TRY(const Loaded loaded, load(run));
+  CR_TRY(const dag::TaskOrdinal task, find_task(*loaded.plan, task_path));
+  const dag::TaskBrief brief = loaded.plan->brief(task);
+  Explanation out;
+  out.path = brief.path;
+  if (brief.kind != model::TaskKind::kContainer) {
+    out.verdict = fmt::format("a {} is never cached itself; its steps are", to_string(brief.kind));
+    return out;
+  }
+  if (brief.state == model::State::kSkipped || brief.state == model::State::kCanceled) {
+    out.verdict = fmt::format("did not run: {}", brief.reason);
+    return out;
+  }
+  if (!loaded.plan->leaf(task).cacheable) {
+    out.verdict = "ran: caching is switched off for this task in the pipeline";
+    return out;
+  }
+  CR_TRY(const std::optional<ports::StepRecord> step, ports_.store.step(run, task));
+  if (!step) {
+    out.verdict = is_final(brief.state) ? "ran: what it ran with is not known" : "has not ended yet";
+    return out;
+  }
+  if (brief.cached) {
+    CR_TRY(const std::optional<ports::StepMatch> source, ports_.store.find_step(loaded.record.pipeline, step->key, run));
+    if (source) out.compared_with = source->run;
+    CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(run, 0));
+    for (const ports::StoredEvent& stored : events) {
+      CR_TRY(const dag::Event event, decode_event(stored.payload));
+      const auto* hit = std::get_if<dag::CacheHit>(&event);
+      if (hit != nullptr && hit->task == task) out.compared_with = hit->from;
+    }
+    out.verdict = fmt::format("cached: everything it depends on is as in run {}", out.compared_with ? out.compared_with->str() : "?");
+    out.ingredients = compare(step->parts, nullptr);
+    return out;
+  }
+  CR_TRY(const std::optional<ports::StepMatch> previous, ports_.store.previous_step(loaded.record.pipeline, brief.path, run));
+  out.ingredients = compare(step->parts, previous ? &previous->step.parts : nullptr);
+  const std::string differences = list_differences(out.ingredients);
+  if (previous) out.compared_with = previous->run;
+  if (!loaded.options.use_cache) {
+    out.verdict = "ran: the run was started with --no-cache";
+  } else if (!previous) {
+    out.verdict = "ran: no earlier run of this pipeline has got to this task";
+  } else if (!differences.empty()) {
+    out.verdict = fmt::format("ran: {} differs from {}", differences, stamp(*previous));
+  } else if (!previous->step.reusable) {
+    out.verdict = fmt::format("ran: it did not succeed, or was cached itself, in {}", stamp(*previous));
+  } else {
+    out.verdict = fmt::format("ran: what it made in {} was gone or changed, or that run had not ended yet", stamp(*previous));
+  }
+  return out;
+}
+
+}  // namespace cresset::app

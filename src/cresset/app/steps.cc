@@ -1,0 +1,495 @@
+#include "cresset/app/steps.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "cresset/app/failure_text.h"
+#include "cresset/base/check.h"
+#include "cresset/codec/run_json.h"
+#include "cresset/text/json.h"
+
+namespace cresset::app {
+
+namespace {
+
+constexpr std::string_view kCreateVolumeImage = "argostub/createpvc";
+constexpr std::string_view kDeleteVolumeImage = "argostub/deletepvc";
+constexpr Duration kStopGrace = std::chrono::seconds(5);
+constexpr std::int64_t kOutputFileMax = 256 << 20;
+
+std::string raw_path(const std::string& uri) {
+  constexpr std::string_view kFileScheme = "file://";
+  return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
+}
+
+}  // namespace
+
+struct Steps::Work {
+  std::uint64_t serial = 0;
+  dag::LeafTask leaf;
+  std::uint32_t attempt = 0;  // 0: a cache look-up
+  bool adopt_only = false;
+  bool executing = false;  // the executor has it
+  bool stopping = false;
+
+  ClusterSettings settings;
+  std::vector<std::pair<std::string, std::string>> secret_env;
+  std::vector<ports::Mount> mounts;
+  std::string python;
+  dag::ExpectedOutputs expected;
+  std::optional<ports::Exit> exit;
+  std::optional<WallTime> ended_at;
+  model::Bindings outputs;
+  model::RunId hit_from;
+};
+
+Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir, std::uint64_t token, Ports ports)
+    : plan_(plan),
+      home_(std::move(home)),
+      options_(std::move(options)),
+      runtime_dir_(std::move(runtime_dir)),
+      token_(token),
+      ports_(ports) {}
+
+Steps::~Steps() = default;
+
+model::AttemptId Steps::attempt_id(const Work& work) const {
+  return {plan_.context().id, work.leaf.ordinal, work.attempt};
+}
+
+// ---- Cache ----
+
+void Steps::look_up(dag::TaskOrdinal task) {
+  auto work = std::make_unique<Work>();
+  work->serial = next_work_++;
+  work->leaf = plan_.leaf(task);
+  auto miss = [this, task] { harvest_.events.push_back({dag::CacheMissed{task}, {}}); };
+  auto key = cache_key(work->leaf);
+  if (!key) return miss();
+  keys_[task] = *key;
+  auto match = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
+  if (!match) {
+    harvest_.notices.push_back(fmt::format("the cache could not be read, {} runs: {}", work->leaf.path, match.error().text()));
+    return miss();
+  }
+  if (!*match) return miss();
+  auto decoded = text::parse_json((*match)->step.outputs, {.depth = 200, .bytes = std::size_t{1} << 30}).and_then([](Value value) {
+    return codec::decode_bindings(value);
+  });
+  if (!decoded) return miss();
+  work->outputs = *std::move(decoded);
+  work->hit_from = (*match)->run;
+  Work& stored = *(works_[task] = std::move(work));
+  std::vector<std::string> paths = dag::artifact_paths(stored.outputs);
+  if (paths.empty()) return verify(stored, ports::Digests{});
+  submit(stored, ports::DigestPaths{std::move(paths), false}, &Steps::verify);
+}
+
+// A hit counts only when every artifact still has the bytes that it was committed with.
+void Steps::verify(Work& work, const ports::FileAnswer& answer) {
+  model::Bindings found = work.outputs;
+  dag::set_digests(found, std::get<ports::Digests>(answer).digests);
+  if (!(found == work.outputs)) {
+    harvest_.notices.push_back(fmt::format("{} runs again: what it made in run {} is gone or was changed", work.leaf.path,
+                                           work.hit_from.str()));
+    harvest_.events.push_back({dag::CacheMissed{work.leaf.ordinal}, {}});
+    return finish(work);
+  }
+  record(work, false);
+  harvest_.events.push_back({dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from}, {}});
+  finish(work);
+}
+
+const std::optional<dag::Lightweight>& Steps::lightweight(const dag::LeafTask& task) {
+  auto [it, is_new] = lightweights_.try_emplace(task.component);
+  if (is_new) {
+    if (const auto* container = std::get_if<model::Container>(&task.component->body)) {
+      it->second = dag::recognise_lightweight(*container);
+    }
+  }
+  return it->second;
+}
+
+Result<ports::Interpreter> Steps::interpreter() {
+  if (!interpreter_) {
+    CR_TRY(interpreter_, ports_.environments.inspect(options_.python));
+  }
+  return *interpreter_;
+}
+
+Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
+  dag::Tooling tooling;
+  tooling.env = options_.env;
+  // A machine without a Python runs containers all the same; there is then no interpreter to depend on.
+  if (auto python = interpreter()) {
+    tooling.interpreter = python->fingerprint;
+  } else if (lightweight(task)) {
+    return std::move(python).error();
+  }
+  const auto& container = std::get<model::Container>(task.component->body);
+  if (!lightweight(task) && !container.command.empty() && container.command[0].find("{{$") == std::string::npos) {
+    CR_TRY(const ports::Program program, ports_.environments.find_program(container.command[0], options_.path_variable));
+    tooling.program = program.fingerprint;
+  }
+  return dag::make_cache_key(task, lightweight(task), tooling);
+}
+
+void Steps::record(const Work& work, bool reusable) {
+  if (!work.leaf.cacheable || !std::holds_alternative<model::Container>(work.leaf.component->body)) return;
+  auto known = keys_.find(work.leaf.ordinal);
+  if (known == keys_.end()) {
+    auto key = cache_key(work.leaf);
+    if (!key) return;
+    known = keys_.emplace(work.leaf.ordinal, *std::move(key)).first;
+  }
+  ports::StepRecord record;
+  record.task = work.leaf.ordinal;
+  record.path = work.leaf.path;
+  record.key = known->second.key;
+  record.parts = known->second.parts;
+  record.reusable = reusable;
+  if (reusable) record.outputs = text::to_json(codec::encode(work.outputs));
+  harvest_.records.push_back(std::move(record));
+  keys_.erase(known);
+}
+
+// ---- Start ----
+
+void Steps::start(dag::TaskOrdinal task, std::uint32_t attempt, bool adopt_only) {
+  auto work = std::make_unique<Work>();
+  work->serial = next_work_++;
+  work->leaf = plan_.leaf(task);
+  work->attempt = attempt;
+  work->adopt_only = adopt_only;
+  Work& stored = *(works_[task] = std::move(work));
+  begin(stored);
+}
+
+void Steps::begin(Work& work) {
+  if (std::holds_alternative<model::Importer>(work.leaf.component->body)) return begin_import(work);
+  const auto& container = std::get<model::Container>(work.leaf.component->body);
+  if (container.image == kCreateVolumeImage) return begin_volume(work, true);
+  if (container.image == kDeleteVolumeImage) return begin_volume(work, false);
+  begin_container(work);
+}
+
+void Steps::begin_container(Work& work) {
+  const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
+  auto settings = cluster_settings(work.leaf, work.attempt, home_, attempt_dir, plan_.context());
+  if (!settings) return fail(work, {settings.error().text(), {}}, true);
+  work.settings = *std::move(settings);
+  if (work.settings.key_files.empty()) return take_keys(work, ports::FileContents{});
+  ports::ReadFiles job;
+  for (const KeyFile& key : work.settings.key_files) job.paths.push_back(key.path);
+  job.bytes_max = 1 << 20;
+  submit(work, std::move(job), &Steps::take_keys);
+}
+
+void Steps::take_keys(Work& work, const ports::FileAnswer& answer) {
+  const auto& contents = std::get<ports::FileContents>(answer).contents;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    const KeyFile& key = work.settings.key_files[i];
+    if (contents[i]) {
+      work.secret_env.emplace_back(key.env, *contents[i]);
+    } else if (!key.optional) {
+      return fail(work, {fmt::format("{} is not there: put it into the file {}", key.what, key.path), {}}, true);
+    }
+  }
+  if (work.settings.mounts.empty()) return take_mounts(work, ports::PathKinds{});
+  ports::StatPaths job;
+  for (const FolderMount& mount : work.settings.mounts) job.paths.push_back(mount.mount.source);
+  submit(work, std::move(job), &Steps::take_mounts);
+}
+
+void Steps::take_mounts(Work& work, const ports::FileAnswer& answer) {
+  const auto& kinds = std::get<ports::PathKinds>(answer).kinds;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const FolderMount& mount = work.settings.mounts[i];
+    if (kinds[i] == ports::PathKinds::Kind::kFolder || mount.create) {
+      work.mounts.push_back(mount.mount);
+    } else if (!mount.optional) {
+      return fail(work, {fmt::format("{} is not there: make the folder {}", mount.what, mount.mount.source), {}}, true);
+    }
+  }
+  prepare_environment(work);
+}
+
+void Steps::prepare_environment(Work& work) {
+  const std::optional<dag::Lightweight>& component = lightweight(work.leaf);
+  if (!component) return execute(work);
+  auto base = interpreter();
+  if (!base) return fail(work, {base.error().text(), {}}, true);
+  work.python = base->executable;
+  if (component->requirements.empty()) return execute(work);
+  ports::EnvironmentSpec spec{*base, component->requirements, component->index_urls, component->trusted_hosts, options_.offline};
+  const std::uint64_t job = next_job_++;
+  jobs_[job] = {work.leaf.ordinal, work.serial, nullptr};
+  ports_.environments.prepare(job, std::move(spec));
+}
+
+void Steps::on_environment(const ports::EnvironmentReady& ready) {
+  auto waiting = jobs_.extract(ready.job);
+  if (waiting.empty()) return;
+  auto found = works_.find(waiting.mapped().task);
+  if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
+  Work& work = *found->second;
+  if (!ready.answer) return fail(work, {ready.answer.error().text(), {}}, true);
+  work.python = ready.answer->python;
+  execute(work);
+}
+
+void Steps::execute(Work& work) {
+  if (work.stopping) return fail(work, {"stopped before it started", {}}, true);
+  const model::AttemptId id = attempt_id(work);
+  dag::LaunchPlaces places;
+  places.attempt_dir = home_.attempt_dir(id);
+  places.artifact_dir = fmt::format("{}/{}/{}.{}", raw_path(plan_.context().artifact_root), work.leaf.name, id.task, id.attempt);
+  places.source_dir = home_.run_dir(id.run) + "/src";
+  places.runtime_dir = runtime_dir_;
+  places.python = work.python;
+  auto launch = dag::make_launch(work.leaf, lightweight(work.leaf), places, plan_.context());
+  if (!launch) return fail(work, {launch.error().text(), {}}, true);
+  work.expected = std::move(launch->expected);
+
+  ports::StartSpec spec;
+  spec.id = id;
+  spec.token = token_;
+  spec.adopt_only = work.adopt_only;
+  spec.env = environment_of(work, *launch);
+  spec.argv = std::move(launch->argv);
+  spec.work_dir = places.attempt_dir + "/work";
+  spec.folders = std::move(launch->folders);
+  spec.folders.push_back(places.attempt_dir + "/home");
+  spec.folders.push_back(places.attempt_dir + "/tmp");
+  for (const FolderMount& mount : work.settings.mounts) {
+    if (mount.create) spec.folders.push_back(mount.mount.source);
+  }
+  if (plan_.pipeline().config.workspace) spec.folders.push_back(plan_.context().workspace);
+  for (dag::LaunchFile& file : launch->files) spec.files.push_back({std::move(file.path), std::move(file.content)});
+  spec.mounts = work.mounts;
+  spec.log_path = home_.log_path(id);
+  spec.log_cap_bytes = options_.log_cap_bytes;
+  spec.slots = {launch->resources.cpu_millis, launch->resources.memory_bytes, launch->resources.gpus};
+  spec.run_cpu_millis_max = options_.jobs * 1000;
+  work.executing = true;
+  ports_.executor.start(std::move(spec));
+}
+
+// docs/reference/step-environment.md lists this minimum. Later entries win: what the user declares overrides it.
+std::vector<std::pair<std::string, std::string>> Steps::environment_of(const Work& work, const dag::Launch& launch) const {
+  const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
+  std::string path = runtime_dir_ + "/bin:";
+  const std::string& python = work.python.empty() ? options_.python : work.python;
+  if (const std::size_t slash = python.rfind('/'); slash != std::string::npos) path += python.substr(0, slash) + ":";
+  std::vector<std::pair<std::string, std::string>> out = {
+      {"PATH", path + options_.path_variable},
+      {"HOME", attempt_dir + "/home"},
+      {"TMPDIR", attempt_dir + "/tmp"},
+      {"LANG", options_.locale},
+      {"PYTHONUNBUFFERED", "1"},
+      {"PYTHONPATH", runtime_dir_},
+      {"PIP_NO_INDEX", "1"},
+      {"PIP_DISABLE_PIP_VERSION_CHECK", "1"},
+      {"HF_HOME", home_.model_cache_dir() + "/huggingface"},
+      {"TORCH_HOME", home_.model_cache_dir() + "/torch"},
+      {"CRESSET_RUN_ID", plan_.context().id.str()},
+      {"CRESSET_TASK", work.leaf.path},
+      {"CRESSET_ATTEMPT", std::to_string(work.attempt)},
+  };
+  auto add = [&out](const std::vector<std::pair<std::string, std::string>>& more) {
+    for (const auto& [name, value] : more) {
+      std::erase_if(out, [&name](const auto& entry) { return entry.first == name; });
+      out.emplace_back(name, value);
+    }
+  };
+  add(options_.env);
+  add(work.settings.env);
+  add(work.secret_env);
+  add(launch.env);
+  return out;
+}
+
+void Steps::stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill) {
+  auto found = works_.find(task);
+  if (found == works_.end() || found->second->attempt != attempt) return;
+  Work& work = *found->second;
+  work.stopping = true;
+  // Before the executor has it, the attempt ends at its next turn: execute() looks at `stopping`.
+  if (work.executing && !work.exit) ports_.executor.stop(attempt_id(work), kill ? Duration{0} : kStopGrace);
+}
+
+// ---- End ----
+
+void Steps::on(const ports::AttemptRunning& event) {
+  auto found = works_.find(event.id.task);
+  if (event.id.run != plan_.context().id || found == works_.end() || found->second->attempt != event.id.attempt) return;
+  for (const std::string& notice : event.notices) harvest_.notices.push_back(found->second->leaf.path + ": " + notice);
+  harvest_.events.push_back({dag::AttemptRunning{event.id.task, event.id.attempt}, event.at});
+}
+
+void Steps::on(const ports::AttemptExited& event) {
+  auto found = works_.find(event.id.task);
+  if (event.id.run != plan_.context().id || found == works_.end() || found->second->attempt != event.id.attempt) return;
+  Work& work = *found->second;
+  if (work.exit) return;
+  work.exit = event.exit;
+  work.ended_at = event.at;
+  if (event.exit.log_truncated) {
+    harvest_.notices.push_back(fmt::format("{}: its log reached the cap of {} bytes; the rest was dropped", work.leaf.path,
+                                           options_.log_cap_bytes));
+  }
+  if (event.exit.kind != ports::Exit::Kind::kExited || event.exit.code != 0) {
+    return submit(work, ports::ReadTail{home_.log_path(attempt_id(work))}, &Steps::take_tail);
+  }
+  if (work.expected.parameters.empty() && work.expected.artifacts.empty()) return succeed(work);
+  ports::ReadFiles job;
+  job.paths.push_back(work.expected.metadata_path);
+  for (const dag::ExpectedParameter& parameter : work.expected.parameters) job.paths.push_back(parameter.path);
+  job.bytes_max = kOutputFileMax;
+  submit(work, std::move(job), &Steps::take_raw_outputs);
+}
+
+void Steps::take_raw_outputs(Work& work, const ports::FileAnswer& answer) {
+  const auto& contents = std::get<ports::FileContents>(answer).contents;
+  dag::RawOutputs raw;
+  raw.metadata = contents.front();
+  raw.parameters.assign(contents.begin() + 1, contents.end());
+  auto outputs = dag::read_outputs(work.expected, raw);
+  if (!outputs) return fail(work, {outputs.error().text(), {}}, false);
+  work.outputs = *std::move(outputs);
+  digest_outputs(work);
+}
+
+void Steps::digest_outputs(Work& work) {
+  std::vector<std::string> paths = dag::artifact_paths(work.outputs);
+  if (paths.empty()) return succeed(work);
+  submit(work, ports::DigestPaths{std::move(paths), true}, &Steps::take_digests);
+}
+
+void Steps::take_digests(Work& work, const ports::FileAnswer& answer) {
+  dag::set_digests(work.outputs, std::get<ports::Digests>(answer).digests);
+  succeed(work);
+}
+
+void Steps::take_tail(Work& work, const ports::FileAnswer& answer) {
+  const bool lost = work.exit->kind == ports::Exit::Kind::kLost;
+  const bool permanent = work.exit->kind == ports::Exit::Kind::kNotStarted;
+  fail(work, describe_failure(*work.exit, std::get<ports::Tail>(answer).text), permanent, lost);
+}
+
+void Steps::succeed(Work& work) {
+  record(work, true);
+  harvest_.events.push_back({dag::AttemptSucceeded{work.leaf.ordinal, work.attempt, std::move(work.outputs)}, work.ended_at});
+  finish(work);
+}
+
+void Steps::fail(Work& work, model::Failure failure, bool permanent, bool lost) {
+  if (work.attempt == 0) {  // a cache look-up that could not be verified is a miss
+    harvest_.events.push_back({dag::CacheMissed{work.leaf.ordinal}, {}});
+    return finish(work);
+  }
+  if (!lost) record(work, false);
+  harvest_.events.push_back(
+      {dag::AttemptFailed{work.leaf.ordinal, work.attempt, std::move(failure), lost, permanent}, work.ended_at});
+  finish(work);
+}
+
+void Steps::finish(Work& work) {
+  if (work.executing) harvest_.ended.push_back(attempt_id(work));
+  works_.erase(work.leaf.ordinal);
+}
+
+// ---- Importers and volumes: done here, not by a process ----
+
+void Steps::begin_import(Work& work) {
+  auto request = dag::make_import(work.leaf, plan_.context());
+  if (!request) return fail(work, {request.error().text(), {}}, true);
+  model::Artifact& artifact = request->artifact;
+  if (artifact.uri.starts_with("/")) artifact.uri = "file://" + artifact.uri;
+  const bool is_local = artifact.uri.starts_with("file://");
+  if (!is_local && artifact.uri.find("://") == std::string::npos) {
+    return fail(work, {fmt::format("cannot import \"{}\": give an absolute path, or a URI such as file:///data/set", artifact.uri), {}}, true);
+  }
+  if (!is_local) {
+    harvest_.notices.push_back(fmt::format("{}: {} is registered as it is; this engine fetches no remote data", work.leaf.path, artifact.uri));
+  }
+  const std::string source = raw_path(artifact.uri);
+  const bool download = request->download_to_workspace && is_local;
+  if (download) {
+    artifact.uri = fmt::format("file://{}/.artifacts/{}.{}/{}", plan_.context().workspace, work.leaf.ordinal, work.attempt,
+                               source.substr(source.rfind('/') + 1));
+  }
+  work.outputs.artifacts[artifact.name] = {artifact};
+  if (!is_local) return succeed(work);
+  if (!download) return take_import_copy(work, ports::Done{});
+  submit(work, ports::CopyPath{source, raw_path(artifact.uri)}, &Steps::take_import_copy);
+}
+
+void Steps::take_import_copy(Work& work, const ports::FileAnswer&) {
+  submit(work, ports::DigestPaths{dag::artifact_paths(work.outputs), false}, &Steps::take_import_digest);
+}
+
+void Steps::take_import_digest(Work& work, const ports::FileAnswer& answer) {
+  const auto& digests = std::get<ports::Digests>(answer).digests;
+  if (!digests.front()) {
+    return fail(work, {fmt::format("cannot import {}: there is nothing at that path", dag::artifact_paths(work.outputs).front()), {}}, true);
+  }
+  dag::set_digests(work.outputs, digests);
+  succeed(work);
+}
+
+void Steps::begin_volume(Work& work, bool create) {
+  auto text_input = [&work](std::string_view name) -> std::string {
+    auto it = work.leaf.inputs.parameters.find(name);
+    return it != work.leaf.inputs.parameters.end() && it->second.is_string() ? it->second.as_string() : std::string();
+  };
+  std::string name = text_input("pvc_name");
+  if (name.empty() && create) {
+    const std::string suffix = text_input("pvc_name_suffix");
+    if (!suffix.empty()) name = plan_.context().resource_name + suffix;
+  }
+  if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
+    return fail(work, {fmt::format("\"{}\" is no name of a volume", name), {}}, true);
+  }
+  if (create) {
+    for (const auto& [output, parameter] : work.leaf.component->output_parameters) work.outputs.parameters.emplace(output, name);
+    return submit(work, ports::MakeFolder{home_.volume_dir(name)}, &Steps::take_volume);
+  }
+  submit(work, ports::RemoveFolder{home_.volume_dir(name)}, &Steps::take_volume);
+}
+
+void Steps::take_volume(Work& work, const ports::FileAnswer&) { succeed(work); }
+
+// ---- Answers ----
+
+void Steps::submit(Work& work, ports::FileJob job, Continue next) {
+  const std::uint64_t id = next_job_++;
+  jobs_[id] = {work.leaf.ordinal, work.serial, next};
+  ports_.files.submit(id, std::move(job));
+}
+
+void Steps::on_file(const ports::FileJobDone& done) {
+  auto waiting = jobs_.extract(done.job);
+  if (waiting.empty()) return;
+  auto found = works_.find(waiting.mapped().task);
+  if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
+  Work& work = *found->second;
+  if (!done.answer) {
+    // Whether the step's outputs are safe is not known: that is a failure of the attempt, with the file system's own words.
+    return fail(work, {done.answer.error().text(), {}}, false);
+  }
+  (this->*waiting.mapped().next)(work, *done.answer);
+}
+
+Result<Steps::Harvest> Steps::poll() {
+  CR_TRY(const std::vector<ports::ExecutorEvent> executor_events, ports_.executor.poll());
+  for (const ports::ExecutorEvent& event : executor_events) {
+    std::visit([this](const auto& what) { on(what); }, event);
+  }
+  for (const ports::FileJobDone& done : ports_.files.poll()) on_file(done);
+  for (const ports::EnvironmentReady& ready : ports_.environments.poll()) on_environment(ready);
+  return std::exchange(harvest_, {});
+}
+
+}  // namespace cresset::app
