@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "cresset/codec/document.h"
-#include "cresset/model/value_type.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
 
@@ -25,8 +24,23 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+std::string_view describe(model::ParameterType type) {
+  using model::ParameterType;
+  switch (type) {
+    case ParameterType::kNumberDouble: return "a number";
+    case ParameterType::kNumberInteger: return "an integer within ±9007199254740991";
+    case ParameterType::kString: return "a string";
+    case ParameterType::kBoolean: return "true or false";
+    case ParameterType::kList: return "a list";
+    case ParameterType::kStruct:
+    case ParameterType::kTaskFinalStatus:
+    case ParameterType::kTaskConfig: return "a struct";
+  }
+  return {};
+}
+
 Error wrong_type(std::string_view name, model::ParameterType type, std::string_view given) {
-  return make_error(Code::kInvalidArgument, "parameter {} must be {} ({}), not {}", name, model::describe(type),
+  return make_error(Code::kInvalidArgument, "parameter {} must be {} ({}), not {}", name, describe(type),
                     to_string(type), shown(given));
 }
 
@@ -42,13 +56,13 @@ Result<Value> parse_parameter_text(std::string_view name, model::ParameterType t
   if (type == model::ParameterType::kString) return Value(text);
   auto value = text::parse_json(text);
   if (!value) return wrong_type(name, type, text).with("{}", value.error().message);
-  if (!model::is_value_of(type, *value)) return wrong_type(name, type, text);
+  if (!model::fits(*value, type)) return wrong_type(name, type, text);
   return value;
 }
 
 Result<void> check_parameter(const model::InputParameter& declared, std::string_view name, const Value& value) {
   if (value.is_null() && declared.optional) return {};
-  if (!model::is_value_of(declared.type, value)) return wrong_type(name, declared.type, text::to_json(value));
+  if (!model::fits(value, declared.type)) return wrong_type(name, declared.type, text::to_json(value));
   if (declared.literals.empty() || std::ranges::find(declared.literals, value) != declared.literals.end()) return {};
   std::string allowed;
   for (const Value& literal : declared.literals) allowed += (allowed.empty() ? "" : ", ") + text::to_json(literal);
@@ -79,6 +93,11 @@ Result<model::ByName<Value>> resolve_inputs(const model::Component& root, model:
                         names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
     }
     CR_TRY_VOID(check_parameter(declared->second, name, value));
+  }
+  for (const auto& [name, declared] : root.input_artifacts) {
+    if (declared.optional) continue;
+    return make_error(Code::kInvalidArgument,
+                      "the pipeline needs the artifact {}, which a run cannot be given: import it in the pipeline", name);
   }
   std::vector<std::pair<std::string, model::ParameterType>> missing;
   for (const auto& [name, declared] : root.input_parameters) {
