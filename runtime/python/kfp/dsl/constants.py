@@ -1,0 +1,5 @@
+"""Constants of `kfp.dsl` that steps may ask for."""
+
+from kfp.dsl.types._artifact import WORKSPACE_MOUNT_PATH
+
+__all__ = ["WORKSPACE_MOUNT_PATH"]

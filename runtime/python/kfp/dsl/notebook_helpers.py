@@ -1,0 +1,3 @@
+from kfp.dsl import run_notebook
+
+__all__ = ["run_notebook"]

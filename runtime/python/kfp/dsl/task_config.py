@@ -1,0 +1,3 @@
+from kfp.dsl._records import TaskConfig
+
+__all__ = ["TaskConfig"]

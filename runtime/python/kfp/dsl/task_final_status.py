@@ -1,0 +1,3 @@
+from kfp.dsl._records import PipelineTaskFinalStatus
+
+__all__ = ["PipelineTaskFinalStatus"]
