@@ -30,18 +30,24 @@ using FolderOf = std::function<std::string(const std::string&)>;
 
 class Collector {
  public:
-  Collector(const dag::LeafTask& task, std::uint32_t attempt, const Home& home, const std::string& attempt_dir,
-            const dag::RunContext& context)
+  Collector(const dag::LeafTask& task, std::uint32_t attempt, const Home& home,
+            const std::string& attempt_dir, const dag::RunContext& context)
       : task_(task), attempt_(attempt), home_(home), attempt_dir_(attempt_dir), context_(context) {}
 
   Result<ClusterSettings> collect() {
-    const model::KubernetesConfig& config = std::get<model::Container>(task_.component->body).kubernetes;
+    const model::KubernetesConfig& config =
+        std::get<model::Container>(task_.component->body).kubernetes;
     const FolderOf secret = [this](const std::string& name) { return home_.secret_dir(name); };
-    const FolderOf config_map = [this](const std::string& name) { return home_.config_map_dir(name); };
+    const FolderOf config_map = [this](const std::string& name) {
+      return home_.config_map_dir(name);
+    };
     for (const auto& setting : config.secret_as_env) CR_TRY_VOID(keys(setting, "Secret", secret));
-    for (const auto& setting : config.config_map_as_env) CR_TRY_VOID(keys(setting, "ConfigMap", config_map));
-    for (const auto& setting : config.secret_as_volume) CR_TRY_VOID(folder(setting, "Secret", secret));
-    for (const auto& setting : config.config_map_as_volume) CR_TRY_VOID(folder(setting, "ConfigMap", config_map));
+    for (const auto& setting : config.config_map_as_env)
+      CR_TRY_VOID(keys(setting, "ConfigMap", config_map));
+    for (const auto& setting : config.secret_as_volume)
+      CR_TRY_VOID(folder(setting, "Secret", secret));
+    for (const auto& setting : config.config_map_as_volume)
+      CR_TRY_VOID(folder(setting, "ConfigMap", config_map));
     for (const auto& setting : config.pvc_mounts) CR_TRY_VOID(volume(setting));
     for (const auto& setting : config.scratch_mounts) CR_TRY_VOID(scratch(setting));
     for (const auto& setting : config.field_path_as_env) CR_TRY_VOID(field(setting));
@@ -49,28 +55,37 @@ class Collector {
   }
 
  private:
-  Result<std::optional<std::string>> name_of(const model::NameSource& source, std::string_view kind) const {
+  Result<std::optional<std::string>> name_of(const model::NameSource& source,
+                                             std::string_view kind) const {
     auto name = dag::resolve_name(source, task_, context_);
     if (!name) return std::move(name).error().with("the name of a {}", kind);
-    if (*name && !is_plain_name(**name)) return make_error(Code::kInvalidArgument, "\"{}\" is no name of a {}", **name, kind);
+    if (*name && !is_plain_name(**name))
+      return make_error(Code::kInvalidArgument, "\"{}\" is no name of a {}", **name, kind);
     return name;
   }
 
-  Result<void> keys(const model::KeysAsEnv& setting, std::string_view kind, const FolderOf& folder_of) {
+  Result<void> keys(const model::KeysAsEnv& setting, std::string_view kind,
+                    const FolderOf& folder_of) {
     CR_TRY(const std::optional<std::string> name, name_of(setting.name, kind));
     if (!name) return {};
     for (const model::KeyToEnv& key : setting.keys) {
-      if (!is_plain_name(key.key)) return make_error(Code::kInvalidArgument, "\"{}\" is no key of a {}", key.key, kind);
+      if (!is_plain_name(key.key))
+        return make_error(Code::kInvalidArgument, "\"{}\" is no key of a {}", key.key, kind);
       out_.key_files.push_back({folder_of(*name) + "/" + key.key, key.env,
-                                fmt::format("key \"{}\" of {} \"{}\"", key.key, kind, *name), setting.optional});
+                                fmt::format("key \"{}\" of {} \"{}\"", key.key, kind, *name),
+                                setting.optional});
     }
     return {};
   }
 
-  Result<void> folder(const model::FolderAsVolume& setting, std::string_view kind, const FolderOf& folder_of) {
+  Result<void> folder(const model::FolderAsVolume& setting, std::string_view kind,
+                      const FolderOf& folder_of) {
     CR_TRY(const std::optional<std::string> name, name_of(setting.name, kind));
     if (!name) return {};
-    out_.mounts.push_back({{folder_of(*name), setting.mount_path, true}, fmt::format("{} \"{}\"", kind, *name), setting.optional, false});
+    out_.mounts.push_back({{folder_of(*name), setting.mount_path, true},
+                           fmt::format("{} \"{}\"", kind, *name),
+                           setting.optional,
+                           false});
     return {};
   }
 
@@ -78,18 +93,25 @@ class Collector {
     CR_TRY(const std::optional<std::string> name, name_of(setting.name, "PersistentVolumeClaim"));
     if (!name) return {};
     if (!is_inner_path(setting.sub_path)) {
-      return make_error(Code::kInvalidArgument, "subPath \"{}\" leaves the volume \"{}\"", setting.sub_path, *name);
+      return make_error(Code::kInvalidArgument, "subPath \"{}\" leaves the volume \"{}\"",
+                        setting.sub_path, *name);
     }
     std::string source = home_.volume_dir(*name);
     if (!setting.sub_path.empty()) source += "/" + setting.sub_path;
-    out_.mounts.push_back({{std::move(source), setting.mount_path, false}, fmt::format("volume \"{}\"", *name), false, false});
+    out_.mounts.push_back({{std::move(source), setting.mount_path, false},
+                           fmt::format("volume \"{}\"", *name),
+                           false,
+                           false});
     return {};
   }
 
   Result<void> scratch(const model::ScratchMount& setting) {
-    if (!is_plain_name(setting.volume)) return make_error(Code::kInvalidArgument, "\"{}\" is no name of a volume", setting.volume);
+    if (!is_plain_name(setting.volume))
+      return make_error(Code::kInvalidArgument, "\"{}\" is no name of a volume", setting.volume);
     out_.mounts.push_back({{attempt_dir_ + "/scratch/" + setting.volume, setting.mount_path, false},
-                           fmt::format("scratch volume \"{}\"", setting.volume), false, true});
+                           fmt::format("scratch volume \"{}\"", setting.volume),
+                           false,
+                           true});
     return {};
   }
 
@@ -109,7 +131,9 @@ class Collector {
     } else if (path == "spec.serviceAccountName") {
       value = "default";
     } else {
-      return make_error(Code::kFailedPrecondition, "field path \"{}\" (for {}) has no meaning on this engine", path, setting.name);
+      return make_error(Code::kFailedPrecondition,
+                        "field path \"{}\" (for {}) has no meaning on this engine", path,
+                        setting.name);
     }
     out_.env.emplace_back(setting.name, std::move(value));
     return {};
@@ -131,35 +155,40 @@ std::optional<std::string> constant_name(const model::NameSource& source) {
   return name;
 }
 
-void require_keys(const std::vector<model::KeysAsEnv>& settings, std::string_view kind, const FolderOf& folder_of,
-                  std::vector<Requirement>& out) {
+void require_keys(const std::vector<model::KeysAsEnv>& settings, std::string_view kind,
+                  const FolderOf& folder_of, std::vector<Requirement>& out) {
   for (const model::KeysAsEnv& setting : settings) {
     const auto name = constant_name(setting.name);
     if (setting.optional || !name) continue;
     for (const model::KeyToEnv& key : setting.keys) {
-      out.push_back({folder_of(*name) + "/" + key.key, fmt::format("key \"{}\" of {} \"{}\"", key.key, kind, *name)});
+      out.push_back({folder_of(*name) + "/" + key.key,
+                     fmt::format("key \"{}\" of {} \"{}\"", key.key, kind, *name)});
     }
   }
 }
 
-void require_folders(const std::vector<model::FolderAsVolume>& settings, std::string_view kind, const FolderOf& folder_of,
-                     std::vector<Requirement>& out) {
+void require_folders(const std::vector<model::FolderAsVolume>& settings, std::string_view kind,
+                     const FolderOf& folder_of, std::vector<Requirement>& out) {
   for (const model::FolderAsVolume& setting : settings) {
     const auto name = constant_name(setting.name);
-    if (!setting.optional && name) out.push_back({folder_of(*name), fmt::format("{} \"{}\"", kind, *name)});
+    if (!setting.optional && name)
+      out.push_back({folder_of(*name), fmt::format("{} \"{}\"", kind, *name)});
   }
 }
 
 }  // namespace
 
-Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt, const Home& home,
-                                         const std::string& attempt_dir, const dag::RunContext& context) {
+Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt,
+                                         const Home& home, const std::string& attempt_dir,
+                                         const dag::RunContext& context) {
   return Collector(task, attempt, home, attempt_dir, context).collect();
 }
 
 std::vector<Requirement> cluster_requirements(const model::Pipeline& pipeline, const Home& home) {
   const FolderOf secret = [&home](const std::string& name) { return home.secret_dir(name); };
-  const FolderOf config_map = [&home](const std::string& name) { return home.config_map_dir(name); };
+  const FolderOf config_map = [&home](const std::string& name) {
+    return home.config_map_dir(name);
+  };
   std::vector<Requirement> out;
   for (const auto& [component_name, component] : pipeline.components) {
     const auto* container = std::get_if<model::Container>(&component.body);
@@ -170,7 +199,8 @@ std::vector<Requirement> cluster_requirements(const model::Pipeline& pipeline, c
     require_folders(config.secret_as_volume, "Secret", secret, out);
     require_folders(config.config_map_as_volume, "ConfigMap", config_map, out);
     for (const model::VolumeMount& setting : config.pvc_mounts) {
-      if (const auto name = constant_name(setting.name)) out.push_back({home.volume_dir(*name), fmt::format("volume \"{}\"", *name)});
+      if (const auto name = constant_name(setting.name))
+        out.push_back({home.volume_dir(*name), fmt::format("volume \"{}\"", *name)});
     }
   }
   return out;

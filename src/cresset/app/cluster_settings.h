@@ -9,8 +9,8 @@
 #include "cresset/dag/plan.h"
 #include "cresset/ports/executor.h"
 
-// What a pipeline asks of Kubernetes objects, answered by folders below $CRESSET_HOME: secrets/<name>/<key>, configmaps/<name>/<key>,
-// volumes/<name>/.
+// What a pipeline asks of Kubernetes objects, answered by folders below $CRESSET_HOME:
+// secrets/<name>/<key>, configmaps/<name>/<key>, volumes/<name>/.
 namespace cresset::app {
 
 struct KeyFile {
@@ -33,11 +33,14 @@ struct ClusterSettings {
   std::vector<std::pair<std::string, std::string>> env;
 };
 
-// Names that come from inputs are resolved; one that is null drops its setting. kInvalidArgument for a name or sub-path that would leave its folder.
-Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt, const Home& home,
-                                         const std::string& attempt_dir, const dag::RunContext& context);
+// Names that come from inputs are resolved; one that is null drops its setting. kInvalidArgument
+// for a name or sub-path that would leave its folder.
+Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt,
+                                         const Home& home, const std::string& attempt_dir,
+                                         const dag::RunContext& context);
 
-// One folder or file that must exist before the run may start: of settings whose names the pipeline itself gives.
+// One folder or file that must exist before the run may start: of settings whose names the pipeline
+// itself gives.
 struct Requirement {
   std::string path;
   std::string what;

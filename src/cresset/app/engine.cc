@@ -14,14 +14,16 @@ constexpr Duration kCommandPoll = std::chrono::milliseconds(150);
 
 }  // namespace
 
-Engine::Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan, ports::RunRecord record,
-               std::uint64_t seq, Home home, RunOptions options, std::string runtime_dir)
+Engine::Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan,
+               ports::RunRecord record, std::uint64_t seq, Home home, RunOptions options,
+               std::string runtime_dir)
     : ports_(ports),
       lease_(std::move(lease)),
       plan_(std::move(plan)),
       record_(std::move(record)),
       seq_(seq),
-      steps_(*plan_, std::move(home), std::move(options), std::move(runtime_dir), lease_->token(), ports_.steps) {}
+      steps_(*plan_, std::move(home), std::move(options), std::move(runtime_dir), lease_->token(),
+             ports_.steps) {}
 
 Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
   effects_ = plan_->outstanding();
@@ -48,12 +50,14 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
 
 Result<void> Engine::advance(RunObserver& observer) {
   const WallTime now = ports_.clock.wall_now();
-  for (const Steps::TimedEvent& item : std::exchange(inbox_, {})) apply(item.event, item.at.value_or(now));
+  for (const Steps::TimedEvent& item : std::exchange(inbox_, {}))
+    apply(item.event, item.at.value_or(now));
   const ports::RunRecord before = record_;
   record_.state = plan_->state();
   record_.started_at = plan_->started_at();
   record_.finished_at = plan_->finished_at();
-  if (record_.state != before.state || record_.finished_at != before.finished_at) commit_.record = record_;
+  if (record_.state != before.state || record_.finished_at != before.finished_at)
+    commit_.record = record_;
   CR_TRY_VOID(ports_.steps.store.commit(*lease_, commit_));
   commit_ = {};
   dispatch();
@@ -74,13 +78,16 @@ void Engine::dispatch() {
 }
 
 void Engine::carry_out(const dag::Effect& effect) {
-  if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect)) return steps_.look_up(look_up->task);
+  if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect))
+    return steps_.look_up(look_up->task);
   if (const auto* start = std::get_if<dag::StartAttempt>(&effect)) {
     return steps_.start(start->task, start->attempt, start->adopt_only);
   }
-  if (const auto* stop = std::get_if<dag::StopAttempt>(&effect)) return steps_.stop(stop->task, stop->attempt, stop->kill);
+  if (const auto* stop = std::get_if<dag::StopAttempt>(&effect))
+    return steps_.stop(stop->task, stop->attempt, stop->kill);
   if (const auto* timer = std::get_if<dag::ArmTimer>(&effect)) {
-    // Due instants are calendar time, so that they survive a restart; waiting is monotonic, so that a clock set back does not stretch it.
+    // Due instants are calendar time, so that they survive a restart; waiting is monotonic, so that
+    // a clock set back does not stretch it.
     const Duration left = std::max(Duration{0}, timer->due - ports_.clock.wall_now());
     timers_.emplace(ports_.clock.now() + left, timer->timer);
   }
@@ -108,7 +115,8 @@ Result<void> Engine::take_commands() {
   CR_TRY(const std::uint64_t counter, ports_.steps.store.change_counter());
   if (counter == change_counter_) return {};
   change_counter_ = counter;
-  CR_TRY(const std::vector<ports::StoredCommand> commands, ports_.steps.store.commands(record_.id, last_command_));
+  CR_TRY(const std::vector<ports::StoredCommand> commands,
+         ports_.steps.store.commands(record_.id, last_command_));
   for (const ports::StoredCommand& command : commands) {
     last_command_ = command.id;
     commit_.commands_taken = command.id;

@@ -17,8 +17,9 @@
 
 namespace cresset::app {
 
-// The owner loop of one run: drain what happened → Plan::step → commit the events in one transaction → carry out the effects.
-// It may die at any point: whoever takes the run over replays the committed events and carries out what is outstanding.
+// The owner loop of one run: drain what happened → Plan::step → commit the events in one
+// transaction → carry out the effects. It may die at any point: whoever takes the run over replays
+// the committed events and carries out what is outstanding.
 class Engine {
  public:
   struct Ports {
@@ -27,12 +28,14 @@ class Engine {
     Steps::Ports steps;
   };
 
-  // `record` is the run's row as stored; `seq` the number of the last stored event; `plan` has been fed all of them.
-  Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan, ports::RunRecord record,
-         std::uint64_t seq, Home home, RunOptions options, std::string runtime_dir);
+  // `record` is the run's row as stored; `seq` the number of the last stored event; `plan` has been
+  // fed all of them.
+  Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr<dag::Plan> plan,
+         ports::RunRecord record, std::uint64_t seq, Home home, RunOptions options,
+         std::string runtime_dir);
 
-  // Until the run has ended. Errors are those of the store's commit() and the executor's poll(): nothing more is done for the
-  // run then, and another engine may take it over.
+  // Until the run has ended. Errors are those of the store's commit() and the executor's poll():
+  // nothing more is done for the run then, and another engine may take it over.
   Result<void> run(RunObserver& observer, Interrupts& interrupts);
 
   [[nodiscard]] const dag::Plan& plan() const { return *plan_; }

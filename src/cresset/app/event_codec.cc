@@ -11,7 +11,9 @@ namespace cresset::app {
 namespace {
 
 constexpr std::pair<dag::TimerKind, std::string_view> kTimers[] = {
-    {dag::TimerKind::kRetry, "retry"}, {dag::TimerKind::kTaskDeadline, "task_deadline"}, {dag::TimerKind::kRunDeadline, "run_deadline"}};
+    {dag::TimerKind::kRetry, "retry"},
+    {dag::TimerKind::kTaskDeadline, "task_deadline"},
+    {dag::TimerKind::kRunDeadline, "run_deadline"}};
 
 struct Encoder {
   Value operator()(const dag::Submitted&) const { return event("submitted"); }
@@ -22,7 +24,9 @@ struct Encoder {
     out["outputs"] = codec::encode(e.outputs);
     return out;
   }
-  Value operator()(const dag::AttemptRunning& e) const { return event("running", e.task, e.attempt); }
+  Value operator()(const dag::AttemptRunning& e) const {
+    return event("running", e.task, e.attempt);
+  }
   Value operator()(const dag::AttemptSucceeded& e) const {
     Value out = event("succeeded", e.task, e.attempt);
     out["outputs"] = codec::encode(e.outputs);
@@ -85,7 +89,8 @@ class Decoder {
     }
     if (name == "failed") return failed(task, attempt);
     if (name == "timer") return timer(task, attempt);
-    return make_error(Code::kDataLoss, "unknown event \"{}\": was this home written by a newer version?", name);
+    return make_error(Code::kDataLoss,
+                      "unknown event \"{}\": was this home written by a newer version?", name);
   }
 
  private:
@@ -114,7 +119,8 @@ class Decoder {
 
   Result<std::string> text(std::string_view name) const {
     const Value* field = value_.find(name);
-    if (field == nullptr || !field->is_string()) return make_error(Code::kDataLoss, "a stored event lacks \"{}\"", name);
+    if (field == nullptr || !field->is_string())
+      return make_error(Code::kDataLoss, "a stored event lacks \"{}\"", name);
     return field->as_string();
   }
 
@@ -132,11 +138,14 @@ class Decoder {
 
 }  // namespace
 
-std::string encode_event(const dag::Event& event) { return text::to_json(std::visit(Encoder{}, event)); }
+std::string encode_event(const dag::Event& event) {
+  return text::to_json(std::visit(Encoder{}, event));
+}
 
 Result<dag::Event> decode_event(const std::string& payload) {
   auto value = text::parse_json(payload, {.depth = 200, .bytes = std::size_t{1} << 30});
-  if (!value) return make_error(Code::kDataLoss, "a stored event cannot be read: {}", value.error().message);
+  if (!value)
+    return make_error(Code::kDataLoss, "a stored event cannot be read: {}", value.error().message);
   return Decoder(*value).decode();
 }
 

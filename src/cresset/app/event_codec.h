@@ -7,8 +7,8 @@
 
 namespace cresset::app {
 
-// Events of a plan as stored text: one compact JSON object each (docs/formats/events.md). Every event that was ever
-// written must stay readable.
+// Events of a plan as stored text: one compact JSON object each (docs/formats/events.md). Every
+// event that was ever written must stay readable.
 std::string encode_event(const dag::Event& event);
 Result<dag::Event> decode_event(const std::string& payload);
 

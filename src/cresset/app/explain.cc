@@ -12,13 +12,16 @@ namespace cresset::app {
 
 namespace {
 
-std::string shown(const Value* part) { return part == nullptr ? std::string() : text::to_text(*part); }
+std::string shown(const Value* part) {
+  return part == nullptr ? std::string() : text::to_text(*part);
+}
 
 std::vector<Ingredient> compare(const Value& mine, const Value* other) {
   std::vector<Ingredient> out;
   for (const auto& [name, value] : mine.as_struct()) {
     const Value* theirs = other == nullptr ? nullptr : other->find(name);
-    out.push_back({name, text::to_text(value), shown(theirs), other != nullptr && (theirs == nullptr || !(*theirs == value))});
+    out.push_back({name, text::to_text(value), shown(theirs),
+                   other != nullptr && (theirs == nullptr || !(*theirs == value))});
   }
   if (other == nullptr) return out;
   for (const auto& [name, value] : other->as_struct()) {
@@ -37,7 +40,9 @@ std::string list_differences(const std::vector<Ingredient>& ingredients) {
   return names;
 }
 
-std::string stamp(const ports::StepMatch& match) { return fmt::format("run {} of {}", match.run.str(), to_rfc3339(match.at)); }
+std::string stamp(const ports::StepMatch& match) {
+  return fmt::format("run {} of {}", match.run.str(), to_rfc3339(match.at));
+}
 
 }  // namespace
 
@@ -61,11 +66,13 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
   }
   CR_TRY(const std::optional<ports::StepRecord> step, ports_.store.step(run, task));
   if (!step) {
-    out.verdict = is_final(brief.state) ? "ran: what it ran with is not known" : "has not ended yet";
+    out.verdict =
+        is_final(brief.state) ? "ran: what it ran with is not known" : "has not ended yet";
     return out;
   }
   if (brief.cached) {
-    CR_TRY(const std::optional<ports::StepMatch> source, ports_.store.find_step(loaded.record.pipeline, step->key, run));
+    CR_TRY(const std::optional<ports::StepMatch> source,
+           ports_.store.find_step(loaded.record.pipeline, step->key, run));
     if (source) out.compared_with = source->run;
     CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(run, 0));
     for (const ports::StoredEvent& stored : events) {
@@ -73,11 +80,13 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
       const auto* hit = std::get_if<dag::CacheHit>(&event);
       if (hit != nullptr && hit->task == task) out.compared_with = hit->from;
     }
-    out.verdict = fmt::format("cached: everything it depends on is as in run {}", out.compared_with ? out.compared_with->str() : "?");
+    out.verdict = fmt::format("cached: everything it depends on is as in run {}",
+                              out.compared_with ? out.compared_with->str() : "?");
     out.ingredients = compare(step->parts, nullptr);
     return out;
   }
-  CR_TRY(const std::optional<ports::StepMatch> previous, ports_.store.previous_step(loaded.record.pipeline, brief.path, run));
+  CR_TRY(const std::optional<ports::StepMatch> previous,
+         ports_.store.previous_step(loaded.record.pipeline, brief.path, run));
   out.ingredients = compare(step->parts, previous ? &previous->step.parts : nullptr);
   const std::string differences = list_differences(out.ingredients);
   if (previous) out.compared_with = previous->run;
@@ -88,9 +97,12 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
   } else if (!differences.empty()) {
     out.verdict = fmt::format("ran: {} differs from {}", differences, stamp(*previous));
   } else if (!previous->step.reusable) {
-    out.verdict = fmt::format("ran: it did not succeed, or was cached itself, in {}", stamp(*previous));
+    out.verdict =
+        fmt::format("ran: it did not succeed, or was cached itself, in {}", stamp(*previous));
   } else {
-    out.verdict = fmt::format("ran: what it made in {} was gone or changed, or that run had not ended yet", stamp(*previous));
+    out.verdict =
+        fmt::format("ran: what it made in {} was gone or changed, or that run had not ended yet",
+                    stamp(*previous));
   }
   return out;
 }

@@ -10,7 +10,8 @@ namespace cresset::app {
 
 namespace {
 
-// The last line of a Python traceback ("ValueError: no such column"), which says more than an exit status does.
+// The last line of a Python traceback ("ValueError: no such column"), which says more than an exit
+// status does.
 std::string python_error(std::string_view tail) {
   if (tail.find("Traceback (most recent call last)") == std::string_view::npos) return {};
   while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.remove_suffix(1);
@@ -27,32 +28,44 @@ std::string signal_name(int signal) {
 
 std::string signal_meaning(int signal) {
   switch (signal) {
-    case SIGSEGV: return " (it read or wrote memory that is not its own)";
-    case SIGABRT: return " (it gave up by itself: see the log)";
-    case SIGBUS: return " (often a full /dev/shm)";
-    case SIGILL: return " (an instruction that this processor lacks)";
-    case SIGKILL: return " (somebody killed it, or the machine ran out of memory)";
-    default: return "";
+    case SIGSEGV:
+      return " (it read or wrote memory that is not its own)";
+    case SIGABRT:
+      return " (it gave up by itself: see the log)";
+    case SIGBUS:
+      return " (often a full /dev/shm)";
+    case SIGILL:
+      return " (an instruction that this processor lacks)";
+    case SIGKILL:
+      return " (somebody killed it, or the machine ran out of memory)";
+    default:
+      return "";
   }
 }
 
 std::string cause(const ports::Exit& exit, std::string_view tail) {
   switch (exit.kind) {
-    case ports::Exit::Kind::kNotStarted: return exit.detail;
-    case ports::Exit::Kind::kLost: return exit.detail.empty() ? "it was lost: the machine or its keeper went away" : exit.detail;
+    case ports::Exit::Kind::kNotStarted:
+      return exit.detail;
+    case ports::Exit::Kind::kLost:
+      return exit.detail.empty() ? "it was lost: the machine or its keeper went away" : exit.detail;
     case ports::Exit::Kind::kSignaled:
       if (exit.out_of_memory) {
-        return fmt::format("out of memory: the kernel killed it (it had used {} MiB); ask for more memory or use less",
-                           exit.peak_memory_bytes >> 20);
+        return fmt::format(
+            "out of memory: the kernel killed it (it had used {} MiB); ask for more memory or use "
+            "less",
+            exit.peak_memory_bytes >> 20);
       }
       return fmt::format("killed by {}{}", signal_name(exit.code), signal_meaning(exit.code));
-    case ports::Exit::Kind::kExited: break;
+    case ports::Exit::Kind::kExited:
+      break;
   }
   if (const std::string error = python_error(tail); !error.empty()) return error;
   if (exit.code == 127) return "command not found (exit status 127)";
   if (exit.code == 126) return "the command cannot be executed (exit status 126)";
   if (exit.code > 128 && exit.code < 128 + NSIG) {
-    return fmt::format("exit status {}: its command was killed by {}", exit.code, signal_name(exit.code - 128));
+    return fmt::format("exit status {}: its command was killed by {}", exit.code,
+                       signal_name(exit.code - 128));
   }
   return fmt::format("exit status {}", exit.code);
 }

@@ -18,15 +18,27 @@ class Home {
   [[nodiscard]] std::string locks_dir() const { return root_ + "/locks"; }
   [[nodiscard]] std::string envs_dir() const { return root_ + "/envs"; }
   [[nodiscard]] std::string runtime_dir() const { return root_ + "/runtime"; }
-  [[nodiscard]] std::string model_cache_dir() const { return root_ + "/models"; }  // HF_HOME, TORCH_HOME
+  [[nodiscard]] std::string model_cache_dir() const {
+    return root_ + "/models";
+  }  // HF_HOME, TORCH_HOME
   [[nodiscard]] std::string digests_dir() const { return root_ + "/digests"; }
-  [[nodiscard]] std::string secret_dir(const std::string& name) const { return root_ + "/secrets/" + name; }
-  [[nodiscard]] std::string config_map_dir(const std::string& name) const { return root_ + "/configmaps/" + name; }
-  [[nodiscard]] std::string volume_dir(const std::string& name) const { return root_ + "/volumes/" + name; }
+  [[nodiscard]] std::string secret_dir(const std::string& name) const {
+    return root_ + "/secrets/" + name;
+  }
+  [[nodiscard]] std::string config_map_dir(const std::string& name) const {
+    return root_ + "/configmaps/" + name;
+  }
+  [[nodiscard]] std::string volume_dir(const std::string& name) const {
+    return root_ + "/volumes/" + name;
+  }
 
   [[nodiscard]] std::string artifacts_dir() const { return root_ + "/artifacts"; }
-  [[nodiscard]] std::string run_dir(const model::RunId& run) const { return root_ + "/runs/" + run.str(); }
-  [[nodiscard]] std::string workspace_dir(const model::RunId& run) const { return run_dir(run) + "/workspace"; }
+  [[nodiscard]] std::string run_dir(const model::RunId& run) const {
+    return root_ + "/runs/" + run.str();
+  }
+  [[nodiscard]] std::string workspace_dir(const model::RunId& run) const {
+    return run_dir(run) + "/workspace";
+  }
   // Folder of one attempt: its working folder, HOME and TMPDIR.
   [[nodiscard]] std::string attempt_dir(const model::AttemptId& id) const;
   [[nodiscard]] std::string log_path(const model::AttemptId& id) const;

@@ -30,14 +30,17 @@ Value artifact_type(const model::ArtifactType& type) {
   return out;
 }
 
-// The root that holds the one task: every input of the task is an input of the pipeline, of the same name.
+// The root that holds the one task: every input of the task is an input of the pipeline, of the
+// same name.
 Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs) {
   Value parameters = Value::make_struct();
   Value parameter_sources = Value::make_struct();
   for (const auto& [name, value] : inputs.parameters) {
     auto declared = task.component->input_parameters.find(name);
     Value input = Value::make_struct({{"isOptional", true}});
-    input["parameterType"] = declared == task.component->input_parameters.end() ? type_name(value) : to_string(declared->second.type);
+    input["parameterType"] = declared == task.component->input_parameters.end()
+                                 ? type_name(value)
+                                 : to_string(declared->second.type);
     parameters[name] = std::move(input);
     parameter_sources[name] = Value::make_struct({{"componentInputParameter", name}});
   }
@@ -47,7 +50,8 @@ Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs)
     Value input = Value::make_struct({{"isOptional", true}});
     auto declared = task.component->input_artifacts.find(name);
     const bool is_known = declared != task.component->input_artifacts.end();
-    if (is_known || !list.empty()) input["artifactType"] = artifact_type(is_known ? declared->second.type : list.front().type);
+    if (is_known || !list.empty())
+      input["artifactType"] = artifact_type(is_known ? declared->second.type : list.front().type);
     if (is_known && declared->second.is_list) input["isArtifactList"] = true;
     artifacts[name] = std::move(input);
     artifact_sources[name] = Value::make_struct({{"componentInputArtifact", name}});
@@ -67,7 +71,8 @@ Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs)
 // The spec is one or two documents, or one that holds both (kfp.md §1.1).
 Result<std::pair<Value, Value>> split_spec(const std::string& spec) {
   CR_TRY(std::vector<Value> documents, codec::read_documents(spec));
-  if (documents.empty()) return make_error(Code::kDataLoss, "the stored pipeline of the run is empty");
+  if (documents.empty())
+    return make_error(Code::kDataLoss, "the stored pipeline of the run is empty");
   Value platform = documents.size() > 1 ? documents[1] : Value();
   for (std::string_view key : {"pipeline_spec", "pipelineSpec"}) {
     if (const Value* inner = documents[0].find(key)) {
@@ -80,14 +85,17 @@ Result<std::pair<Value, Value>> split_spec(const std::string& spec) {
 
 }  // namespace
 
-Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const std::string& spec, const model::Parameters& changes,
-                          RunRequest& request) {
+Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const std::string& spec,
+                          const model::Parameters& changes, RunRequest& request) {
   const dag::TaskBrief brief = plan.brief(task);
   if (brief.kind != model::TaskKind::kContainer && brief.kind != model::TaskKind::kImporter) {
-    return make_error(Code::kFailedPrecondition, "\"{}\" is a {}: name one of the steps inside it", brief.path, to_string(brief.kind));
+    return make_error(Code::kFailedPrecondition, "\"{}\" is a {}: name one of the steps inside it",
+                      brief.path, to_string(brief.kind));
   }
   if (!brief.started_at) {
-    return make_error(Code::kFailedPrecondition, "\"{}\" never started in that run, so it has no inputs to run again with", brief.path);
+    return make_error(Code::kFailedPrecondition,
+                      "\"{}\" never started in that run, so it has no inputs to run again with",
+                      brief.path);
   }
   dag::LeafTask leaf = plan.leaf(task);
   std::vector<std::string> names;
@@ -95,10 +103,12 @@ Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const st
   for (const auto& [name, value] : changes) {
     auto it = leaf.inputs.parameters.find(name);
     if (it == leaf.inputs.parameters.end()) {
-      return make_error(Code::kInvalidArgument, "\"{}\" has no parameter \"{}\"{}", brief.path, name, text::did_you_mean_suffix(name, names));
+      return make_error(Code::kInvalidArgument, "\"{}\" has no parameter \"{}\"{}", brief.path,
+                        name, text::did_you_mean_suffix(name, names));
     }
     auto declared = leaf.component->input_parameters.find(name);
-    if (declared != leaf.component->input_parameters.end()) CR_TRY_VOID(codec::check_parameter(declared->second, name, value));
+    if (declared != leaf.component->input_parameters.end())
+      CR_TRY_VOID(codec::check_parameter(declared->second, name, value));
     it->second = value;
   }
   CR_TRY(auto documents, split_spec(spec));
@@ -109,8 +119,10 @@ Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const st
   request.spec = text::to_json(whole);
   auto read = codec::read_pipeline(request.spec, request.file_name);
   if (!read.pipeline) {
-    return make_error(Code::kInternal, "the pipeline of one task that was made of \"{}\" is not valid: {}", brief.path,
-                      read.diagnostics.empty() ? "no reason given" : read.diagnostics.front().message);
+    return make_error(
+        Code::kInternal, "the pipeline of one task that was made of \"{}\" is not valid: {}",
+        brief.path,
+        read.diagnostics.empty() ? "no reason given" : read.diagnostics.front().message);
   }
   request.pipeline = *std::move(read.pipeline);
   request.inputs = std::move(leaf.inputs);

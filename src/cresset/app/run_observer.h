@@ -7,13 +7,16 @@
 
 namespace cresset::app {
 
-// Follows a run as it goes, in the thread that drives or follows it. Calls must return soon; a slow one slows the run.
+// Follows a run as it goes, in the thread that drives or follows it. Calls must return soon; a slow
+// one slows the run.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  // After each batch of events: the tasks whose state, attempt or progress changed, in order. `plan` may be asked for more.
+  // After each batch of events: the tasks whose state, attempt or progress changed, in order.
+  // `plan` may be asked for more.
   virtual void on_changes(const dag::Plan& plan, const std::vector<dag::TaskBrief>& changes) = 0;
-  // Something the user should know once: clamped requests, settings without effect on this engine, a build under way.
+  // Something the user should know once: clamped requests, settings without effect on this engine,
+  // a build under way.
   virtual void on_notice(std::string_view text) = 0;
   // At least every 100 ms while the run goes on, so that a live display can tick.
   virtual void on_tick(const dag::Plan& plan) = 0;

@@ -4,7 +4,8 @@ namespace cresset::app {
 
 Value encode(const RunOptions& options) {
   Value::List env;
-  for (const auto& [name, value] : options.env) env.push_back(Value::make_struct({{"name", name}, {"value", value}}));
+  for (const auto& [name, value] : options.env)
+    env.push_back(Value::make_struct({{"name", name}, {"value", value}}));
   return Value::make_struct({{"use_cache", options.use_cache},
                              {"offline", options.offline},
                              {"fail_fast", options.fail_fast},

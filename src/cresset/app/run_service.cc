@@ -25,18 +25,21 @@ constexpr std::uint64_t kSettingsJob = 1;
 model::RunId make_run_id(ports::Random& random) {
   const std::uint64_t high = (random.next() & ~std::uint64_t{0xf000}) | 0x4000;
   const std::uint64_t low = (random.next() & ~(std::uint64_t{3} << 62)) | (std::uint64_t{2} << 62);
-  return model::RunId(fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff,
-                                  low >> 48, low & 0xffff'ffff'ffff));
+  return model::RunId(fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32,
+                                  (high >> 16) & 0xffff, high & 0xffff, low >> 48,
+                                  low & 0xffff'ffff'ffff));
 }
 
-dag::RunContext make_context(const ports::RunRecord& record, const RunOptions& options, const Home& home) {
+dag::RunContext make_context(const ports::RunRecord& record, const RunOptions& options,
+                             const Home& home) {
   constexpr std::size_t kSuffix = 5;
   dag::RunContext context;
   context.id = record.id;
   context.name = record.name;
   context.resource_name = record.pipeline + "-" + record.id.str().substr(0, kSuffix);
   context.created_at = record.created_at;
-  context.artifact_root = fmt::format("file://{}/{}/{}", home.artifacts_dir(), record.pipeline, record.id.str());
+  context.artifact_root =
+      fmt::format("file://{}/{}/{}", home.artifacts_dir(), record.pipeline, record.id.str());
   context.workspace = home.workspace_dir(record.id);
   context.success_word = options.success_word;
   context.use_cache = options.use_cache;
@@ -44,9 +47,11 @@ dag::RunContext make_context(const ports::RunRecord& record, const RunOptions& o
   return context;
 }
 
-Result<std::shared_ptr<const model::Pipeline>> read_stored_pipeline(const ports::RunDefinition& definition) {
+Result<std::shared_ptr<const model::Pipeline>> read_stored_pipeline(
+    const ports::RunDefinition& definition) {
   auto read = codec::read_pipeline(definition.spec, definition.file_name);
-  if (!read.pipeline) return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
+  if (!read.pipeline)
+    return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
   return std::make_shared<const model::Pipeline>(*std::move(read.pipeline));
 }
 
@@ -71,8 +76,11 @@ Result<model::RunId> RunService::resolve(const std::string& text) {
     if (!text.empty() && run.id.str().starts_with(text)) matches.push_back(run.id.str());
   }
   if (matches.size() == 1) return model::RunId(matches.front());
-  if (matches.empty()) return make_error(Code::kNotFound, "no run \"{}\": `cresset ls` shows the runs of {}", text, home_.root());
-  return make_error(Code::kInvalidArgument, "\"{}\" fits {} runs: {}", text, matches.size(), fmt::join(matches, ", "));
+  if (matches.empty())
+    return make_error(Code::kNotFound, "no run \"{}\": `cresset ls` shows the runs of {}", text,
+                      home_.root());
+  return make_error(Code::kInvalidArgument, "\"{}\" fits {} runs: {}", text, matches.size(),
+                    fmt::join(matches, ", "));
 }
 
 // ---- Making a run ----
@@ -88,7 +96,8 @@ Result<model::RunId> RunService::create(RunRequest request) {
   ports::RunDefinition definition;
   definition.file_name = std::move(request.file_name);
   definition.spec = std::move(request.spec);
-  definition.options = Value::make_struct({{"options", encode(request.options)}, {"inputs", codec::encode(request.inputs)}});
+  definition.options = Value::make_struct(
+      {{"options", encode(request.options)}, {"inputs", codec::encode(request.inputs)}});
   CR_TRY_VOID(ports_.store.create_run(record, definition));
   return record.id;
 }
@@ -105,7 +114,8 @@ Result<void> RunService::check_cluster_objects(const model::Pipeline& pipeline) 
     missing += fmt::format("\n  {}: put it at {}", wanted[i].what, wanted[i].path);
   }
   if (missing.empty()) return {};
-  return make_error(Code::kFailedPrecondition, "the pipeline needs what this home does not have:{}", missing);
+  return make_error(Code::kFailedPrecondition, "the pipeline needs what this home does not have:{}",
+                    missing);
 }
 
 Result<void> RunService::check_interpreter(const model::Pipeline& pipeline, RunOptions& options) {
@@ -137,16 +147,19 @@ Result<RunService::Loaded> RunService::load(const model::RunId& run) {
   CR_TRY(std::shared_ptr<const model::Pipeline> pipeline, read_stored_pipeline(definition));
   const Value* options = definition.options.find("options");
   const Value* inputs = definition.options.find("inputs");
-  if (options == nullptr || inputs == nullptr) return make_error(Code::kDataLoss, "the stored definition of the run is incomplete");
+  if (options == nullptr || inputs == nullptr)
+    return make_error(Code::kDataLoss, "the stored definition of the run is incomplete");
   CR_TRY(out.options, decode_run_options(*options));
   CR_TRY(model::Bindings bindings, codec::decode_bindings(*inputs));
-  CR_TRY(out.plan, dag::Plan::make(std::move(pipeline), std::move(bindings), make_context(out.record, out.options, home_)));
+  CR_TRY(out.plan, dag::Plan::make(std::move(pipeline), std::move(bindings),
+                                   make_context(out.record, out.options, home_)));
   CR_TRY_VOID(catch_up(out));
   return out;
 }
 
 Result<std::vector<dag::TaskOrdinal>> RunService::catch_up(Loaded& loaded) {
-  CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(loaded.record.id, loaded.seq));
+  CR_TRY(const std::vector<ports::StoredEvent> events,
+         ports_.store.events(loaded.record.id, loaded.seq));
   std::vector<dag::TaskOrdinal> changed;
   for (const ports::StoredEvent& stored : events) {
     CR_TRY(const dag::Event event, decode_event(stored.payload));
@@ -157,7 +170,8 @@ Result<std::vector<dag::TaskOrdinal>> RunService::catch_up(Loaded& loaded) {
   return changed;
 }
 
-Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& observer, Interrupts& interrupts) {
+Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& observer,
+                                         Interrupts& interrupts) {
   std::optional<Loaded> watched;
   int passed_on = 0;
   while (true) {
@@ -176,17 +190,21 @@ Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& o
     CR_TRY_VOID(watch_once(*watched, observer));
     if (is_final(watched->plan->state())) return watched->plan->view();
     for (const int level = interrupts.level(); passed_on < level; ++passed_on) {
-      CR_TRY_VOID(ports_.store.post(run, passed_on == 0 ? ports::Command::kCancel : ports::Command::kKill));
+      CR_TRY_VOID(
+          ports_.store.post(run, passed_on == 0 ? ports::Command::kCancel : ports::Command::kKill));
     }
     ports_.reactor.wait(ports_.clock.now() + kFollowPoll);
   }
 }
 
-Result<void> RunService::own(Loaded loaded, std::unique_ptr<ports::Lease> lease, RunObserver& observer, Interrupts& interrupts) {
+Result<void> RunService::own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
+                             RunObserver& observer, Interrupts& interrupts) {
   CR_TRY(std::string runtime, ports_.runtime_dir());
-  Engine engine({ports_.clock, ports_.reactor, {ports_.store, ports_.executor, ports_.files, ports_.environments}},
-                std::move(lease), std::move(loaded.plan), std::move(loaded.record), loaded.seq, home_, std::move(loaded.options),
-                std::move(runtime));
+  Engine engine({ports_.clock,
+                 ports_.reactor,
+                 {ports_.store, ports_.executor, ports_.files, ports_.environments}},
+                std::move(lease), std::move(loaded.plan), std::move(loaded.record), loaded.seq,
+                home_, std::move(loaded.options), std::move(runtime));
   return engine.run(observer, interrupts);
 }
 
@@ -201,7 +219,8 @@ Result<void> RunService::watch_once(Loaded& loaded, RunObserver& observer) {
   return {};
 }
 
-Result<model::RunView> RunService::follow(const model::RunId& run, RunObserver& observer, Interrupts& interrupts) {
+Result<model::RunView> RunService::follow(const model::RunId& run, RunObserver& observer,
+                                          Interrupts& interrupts) {
   CR_TRY(Loaded loaded, load(run));
   while (!is_final(loaded.plan->state()) && interrupts.level() == 0) {
     CR_TRY_VOID(watch_once(loaded, observer));
@@ -217,10 +236,12 @@ Result<void> RunService::reopen(const model::RunId& run) {
   CR_TRY(const std::unique_ptr<ports::Lease> lease, ports_.store.acquire(run));
   CR_TRY(Loaded loaded, load(run));
   if (!is_final(loaded.plan->state())) {
-    return make_error(Code::kFailedPrecondition, "run {} has not ended: `cresset resume` goes on with it", run.str());
+    return make_error(Code::kFailedPrecondition,
+                      "run {} has not ended: `cresset resume` goes on with it", run.str());
   }
   if (loaded.plan->state() == model::State::kSucceeded) {
-    return make_error(Code::kFailedPrecondition, "run {} succeeded: there is nothing to retry", run.str());
+    return make_error(Code::kFailedPrecondition, "run {} succeeded: there is nothing to retry",
+                      run.str());
   }
   const WallTime now = ports_.clock.wall_now();
   loaded.plan->step(dag::RetryAsked{}, now);
@@ -232,7 +253,8 @@ Result<void> RunService::reopen(const model::RunId& run) {
   return ports_.store.commit(*lease, commit);
 }
 
-Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::string& task_path, const model::Parameters& changes) {
+Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::string& task_path,
+                                          const model::Parameters& changes) {
   CR_TRY(Loaded loaded, load(run));
   CR_TRY(const dag::TaskOrdinal task, find_task(*loaded.plan, task_path));
   CR_TRY(const ports::RunDefinition definition, ports_.store.definition(run));
@@ -255,7 +277,8 @@ Result<std::vector<ports::RunRecord>> RunService::list() { return ports_.store.l
 Result<void> RunService::cancel(const model::RunId& run, bool kill) {
   CR_TRY(const ports::RunRecord record, ports_.store.find_run(run));
   if (is_final(record.state)) {
-    Error error = make_error(Code::kFailedPrecondition, "run {} has already ended: {}", run.str(), to_string(record.state));
+    Error error = make_error(Code::kFailedPrecondition, "run {} has already ended: {}", run.str(),
+                             to_string(record.state));
     error.reason = "run.already_finished";
     return error;
   }
@@ -278,17 +301,23 @@ Result<dag::TaskOrdinal> RunService::find_task(const dag::Plan& plan, const std:
     if (task.name == path || task.path.ends_with("/" + path)) by_end.push_back(task.ordinal);
   }
   if (by_end.size() == 1) return by_end.front();
-  if (by_end.size() > 1) return make_error(Code::kInvalidArgument, "\"{}\" fits {} tasks: give its whole path", path, by_end.size());
-  return make_error(Code::kNotFound, "the run has no task \"{}\"{}", path, text::did_you_mean_suffix(path, paths));
+  if (by_end.size() > 1)
+    return make_error(Code::kInvalidArgument, "\"{}\" fits {} tasks: give its whole path", path,
+                      by_end.size());
+  return make_error(Code::kNotFound, "the run has no task \"{}\"{}", path,
+                    text::did_you_mean_suffix(path, paths));
 }
 
 Result<void> RunService::remove(const model::RunId& run) {
   CR_TRY(const ports::RunRecord record, ports_.store.find_run(run));
   CR_TRY_VOID(ports_.store.remove_run(run));
-  const std::string artifacts = fmt::format("{}/{}/{}", home_.artifacts_dir(), record.pipeline, run.str());
+  const std::string artifacts =
+      fmt::format("{}/{}/{}", home_.artifacts_dir(), record.pipeline, run.str());
   for (const std::string& folder : {home_.run_dir(run), artifacts}) {
     auto removed = wait_for(ports::RemoveFolder{folder});
-    if (!removed) return std::move(removed).error().with("the run is forgotten, but its files are not all gone");
+    if (!removed)
+      return std::move(removed).error().with(
+          "the run is forgotten, but its files are not all gone");
   }
   return {};
 }

@@ -41,12 +41,14 @@ struct Ingredient {
 };
 struct Explanation {
   std::string path;
-  std::string verdict;  // one sentence: "cached: taken from run 3f2c… (2026-11-24 14:02)", "ran: input "lr" differs from …"
+  std::string verdict;  // one sentence: "cached: taken from run 3f2c… (2026-11-24 14:02)", "ran:
+                        // input "lr" differs from …"
   std::optional<model::RunId> compared_with;
   std::vector<Ingredient> ingredients;
 };
 
-// The use cases of one home. One thread. All methods that take a RunId expect a full id; resolve() makes one.
+// The use cases of one home. One thread. All methods that take a RunId expect a full id; resolve()
+// makes one.
 class RunService {
  public:
   struct Ports {
@@ -62,34 +64,43 @@ class RunService {
   };
   RunService(Home home, Ports ports);
 
-  // A full id, a unique prefix of one, or "latest". kNotFound, or kInvalidArgument naming the candidates.
+  // A full id, a unique prefix of one, or "latest". kNotFound, or kInvalidArgument naming the
+  // candidates.
   Result<model::RunId> resolve(const std::string& text);
 
-  // Durable once it returns. Secrets, ConfigMaps and volumes that the pipeline needs and this home lacks are refused here
-  // (kFailedPrecondition), and so is an interpreter that does not work: nothing is created then.
+  // Durable once it returns. Secrets, ConfigMaps and volumes that the pipeline needs and this home
+  // lacks are refused here (kFailedPrecondition), and so is an interpreter that does not work:
+  // nothing is created then.
   Result<model::RunId> create(RunRequest request);
 
-  // Makes this process the run's engine until the run has ended: returns its final view. A finished run is returned as it is; a
-  // run with a live engine is followed instead (Ctrl-C is then passed on to that engine). kAborted when another engine
-  // took the run over.
-  Result<model::RunView> drive(const model::RunId& run, RunObserver& observer, Interrupts& interrupts);
+  // Makes this process the run's engine until the run has ended: returns its final view. A finished
+  // run is returned as it is; a run with a live engine is followed instead (Ctrl-C is then passed
+  // on to that engine). kAborted when another engine took the run over.
+  Result<model::RunView> drive(const model::RunId& run, RunObserver& observer,
+                               Interrupts& interrupts);
   // Watches without taking part; returns when the run has ended or `interrupts` says stop.
-  Result<model::RunView> follow(const model::RunId& run, RunObserver& observer, Interrupts& interrupts);
+  Result<model::RunView> follow(const model::RunId& run, RunObserver& observer,
+                                Interrupts& interrupts);
 
-  // Reopens a finished run for another generation: what failed, was skipped or cancelled is done again, what succeeded is
-  // kept. kFailedPrecondition when the run is live or has nothing to do again. drive() then runs it.
+  // Reopens a finished run for another generation: what failed, was skipped or cancelled is done
+  // again, what succeeded is kept. kFailedPrecondition when the run is live or has nothing to do
+  // again. drive() then runs it.
   Result<void> reopen(const model::RunId& run);
-  // A request for a run of one step of an earlier run alone, with its real inputs; `changes` replace parameters by name.
-  Result<RunRequest> make_rerun(const model::RunId& run, const std::string& task_path, const model::Parameters& changes);
+  // A request for a run of one step of an earlier run alone, with its real inputs; `changes`
+  // replace parameters by name.
+  Result<RunRequest> make_rerun(const model::RunId& run, const std::string& task_path,
+                                const model::Parameters& changes);
 
   Result<model::RunView> view(const model::RunId& run);
   Result<std::vector<ports::RunRecord>> list();
-  // kFailedPrecondition "run.already_finished" when there is nothing to cancel. The engine carries it out; a run without a live
-  // engine needs `drive` to run its exit handlers, which the caller starts.
+  // kFailedPrecondition "run.already_finished" when there is nothing to cancel. The engine carries
+  // it out; a run without a live engine needs `drive` to run its exit handlers, which the caller
+  // starts.
   Result<void> cancel(const model::RunId& run, bool kill);
   Result<bool> has_live_engine(const model::RunId& run);
   Result<Explanation> explain(const model::RunId& run, const std::string& task_path);
-  Result<void> remove(const model::RunId& run);  // record, folder and artifacts; kFailedPrecondition while it is live
+  Result<void> remove(const model::RunId& run);  // record, folder and artifacts;
+                                                 // kFailedPrecondition while it is live
 
   [[nodiscard]] const Home& home() const { return home_; }
 
@@ -103,7 +114,8 @@ class RunService {
   };
   Result<Loaded> load(const model::RunId& run);
   Result<std::vector<dag::TaskOrdinal>> catch_up(Loaded& loaded);
-  Result<void> own(Loaded loaded, std::unique_ptr<ports::Lease> lease, RunObserver& observer, Interrupts& interrupts);
+  Result<void> own(Loaded loaded, std::unique_ptr<ports::Lease> lease, RunObserver& observer,
+                   Interrupts& interrupts);
   Result<void> watch_once(Loaded& loaded, RunObserver& observer);
   Result<void> check_cluster_objects(const model::Pipeline& pipeline);
   Result<void> check_interpreter(const model::Pipeline& pipeline, RunOptions& options);

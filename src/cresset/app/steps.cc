@@ -44,7 +44,8 @@ struct Steps::Work {
   model::RunId hit_from;
 };
 
-Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir, std::uint64_t token, Ports ports)
+Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir,
+             std::uint64_t token, Ports ports)
     : plan_(plan),
       home_(std::move(home)),
       options_(std::move(options)),
@@ -70,13 +71,14 @@ void Steps::look_up(dag::TaskOrdinal task) {
   keys_[task] = *key;
   auto match = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
   if (!match) {
-    harvest_.notices.push_back(fmt::format("the cache could not be read, {} runs: {}", work->leaf.path, match.error().text()));
+    harvest_.notices.push_back(fmt::format("the cache could not be read, {} runs: {}",
+                                           work->leaf.path, match.error().text()));
     return miss();
   }
   if (!*match) return miss();
-  auto decoded = text::parse_json((*match)->step.outputs, {.depth = 200, .bytes = std::size_t{1} << 30}).and_then([](Value value) {
-    return codec::decode_bindings(value);
-  });
+  auto decoded =
+      text::parse_json((*match)->step.outputs, {.depth = 200, .bytes = std::size_t{1} << 30})
+          .and_then([](Value value) { return codec::decode_bindings(value); });
   if (!decoded) return miss();
   work->outputs = *std::move(decoded);
   work->hit_from = (*match)->run;
@@ -91,13 +93,15 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
   model::Bindings found = work.outputs;
   dag::set_digests(found, std::get<ports::Digests>(answer).digests);
   if (!(found == work.outputs)) {
-    harvest_.notices.push_back(fmt::format("{} runs again: what it made in run {} is gone or was changed", work.leaf.path,
-                                           work.hit_from.str()));
+    harvest_.notices.push_back(
+        fmt::format("{} runs again: what it made in run {} is gone or was changed", work.leaf.path,
+                    work.hit_from.str()));
     harvest_.events.push_back({dag::CacheMissed{work.leaf.ordinal}, {}});
     return finish(work);
   }
   record(work, false);
-  harvest_.events.push_back({dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from}, {}});
+  harvest_.events.push_back(
+      {dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from}, {}});
   finish(work);
 }
 
@@ -121,22 +125,26 @@ Result<ports::Interpreter> Steps::interpreter() {
 Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   dag::Tooling tooling;
   tooling.env = options_.env;
-  // A machine without a Python runs containers all the same; there is then no interpreter to depend on.
+  // A machine without a Python runs containers all the same; there is then no interpreter to depend
+  // on.
   if (auto python = interpreter()) {
     tooling.interpreter = python->fingerprint;
   } else if (lightweight(task)) {
     return std::move(python).error();
   }
   const auto& container = std::get<model::Container>(task.component->body);
-  if (!lightweight(task) && !container.command.empty() && container.command[0].find("{{$") == std::string::npos) {
-    CR_TRY(const ports::Program program, ports_.environments.find_program(container.command[0], options_.path_variable));
+  if (!lightweight(task) && !container.command.empty() &&
+      container.command[0].find("{{$") == std::string::npos) {
+    CR_TRY(const ports::Program program,
+           ports_.environments.find_program(container.command[0], options_.path_variable));
     tooling.program = program.fingerprint;
   }
   return dag::make_cache_key(task, lightweight(task), tooling);
 }
 
 void Steps::record(const Work& work, bool reusable) {
-  if (!work.leaf.cacheable || !std::holds_alternative<model::Container>(work.leaf.component->body)) return;
+  if (!work.leaf.cacheable || !std::holds_alternative<model::Container>(work.leaf.component->body))
+    return;
   auto known = keys_.find(work.leaf.ordinal);
   if (known == keys_.end()) {
     auto key = cache_key(work.leaf);
@@ -193,7 +201,9 @@ void Steps::take_keys(Work& work, const ports::FileAnswer& answer) {
     if (contents[i]) {
       work.secret_env.emplace_back(key.env, *contents[i]);
     } else if (!key.optional) {
-      return fail(work, {fmt::format("{} is not there: put it into the file {}", key.what, key.path), {}}, true);
+      return fail(work,
+                  {fmt::format("{} is not there: put it into the file {}", key.what, key.path), {}},
+                  true);
     }
   }
   if (work.settings.mounts.empty()) return take_mounts(work, ports::PathKinds{});
@@ -209,7 +219,10 @@ void Steps::take_mounts(Work& work, const ports::FileAnswer& answer) {
     if (kinds[i] == ports::PathKinds::Kind::kFolder || mount.create) {
       work.mounts.push_back(mount.mount);
     } else if (!mount.optional) {
-      return fail(work, {fmt::format("{} is not there: make the folder {}", mount.what, mount.mount.source), {}}, true);
+      return fail(
+          work,
+          {fmt::format("{} is not there: make the folder {}", mount.what, mount.mount.source), {}},
+          true);
     }
   }
   prepare_environment(work);
@@ -222,7 +235,8 @@ void Steps::prepare_environment(Work& work) {
   if (!base) return fail(work, {base.error().text(), {}}, true);
   work.python = base->executable;
   if (component->requirements.empty()) return execute(work);
-  ports::EnvironmentSpec spec{*base, component->requirements, component->index_urls, component->trusted_hosts, options_.offline};
+  ports::EnvironmentSpec spec{*base, component->requirements, component->index_urls,
+                              component->trusted_hosts, options_.offline};
   const std::uint64_t job = next_job_++;
   jobs_[job] = {work.leaf.ordinal, work.serial, nullptr};
   ports_.environments.prepare(job, std::move(spec));
@@ -244,7 +258,8 @@ void Steps::execute(Work& work) {
   const model::AttemptId id = attempt_id(work);
   dag::LaunchPlaces places;
   places.attempt_dir = home_.attempt_dir(id);
-  places.artifact_dir = fmt::format("{}/{}/{}.{}", raw_path(plan_.context().artifact_root), work.leaf.name, id.task, id.attempt);
+  places.artifact_dir = fmt::format("{}/{}/{}.{}", raw_path(plan_.context().artifact_root),
+                                    work.leaf.name, id.task, id.attempt);
   places.source_dir = home_.run_dir(id.run) + "/src";
   places.runtime_dir = runtime_dir_;
   places.python = work.python;
@@ -266,22 +281,27 @@ void Steps::execute(Work& work) {
     if (mount.create) spec.folders.push_back(mount.mount.source);
   }
   if (plan_.pipeline().config.workspace) spec.folders.push_back(plan_.context().workspace);
-  for (dag::LaunchFile& file : launch->files) spec.files.push_back({std::move(file.path), std::move(file.content)});
+  for (dag::LaunchFile& file : launch->files)
+    spec.files.push_back({std::move(file.path), std::move(file.content)});
   spec.mounts = work.mounts;
   spec.log_path = home_.log_path(id);
   spec.log_cap_bytes = options_.log_cap_bytes;
-  spec.slots = {launch->resources.cpu_millis, launch->resources.memory_bytes, launch->resources.gpus};
+  spec.slots = {launch->resources.cpu_millis, launch->resources.memory_bytes,
+                launch->resources.gpus};
   spec.run_cpu_millis_max = options_.jobs * 1000;
   work.executing = true;
   ports_.executor.start(std::move(spec));
 }
 
-// docs/reference/step-environment.md lists this minimum. Later entries win: what the user declares overrides it.
-std::vector<std::pair<std::string, std::string>> Steps::environment_of(const Work& work, const dag::Launch& launch) const {
+// docs/reference/step-environment.md lists this minimum. Later entries win: what the user declares
+// overrides it.
+std::vector<std::pair<std::string, std::string>> Steps::environment_of(
+    const Work& work, const dag::Launch& launch) const {
   const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
   std::string path = runtime_dir_ + "/bin:";
   const std::string& python = work.python.empty() ? options_.python : work.python;
-  if (const std::size_t slash = python.rfind('/'); slash != std::string::npos) path += python.substr(0, slash) + ":";
+  if (const std::size_t slash = python.rfind('/'); slash != std::string::npos)
+    path += python.substr(0, slash) + ":";
   std::vector<std::pair<std::string, std::string>> out = {
       {"PATH", path + options_.path_variable},
       {"HOME", attempt_dir + "/home"},
@@ -316,28 +336,35 @@ void Steps::stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill) {
   Work& work = *found->second;
   work.stopping = true;
   // Before the executor has it, the attempt ends at its next turn: execute() looks at `stopping`.
-  if (work.executing && !work.exit) ports_.executor.stop(attempt_id(work), kill ? Duration{0} : kStopGrace);
+  if (work.executing && !work.exit)
+    ports_.executor.stop(attempt_id(work), kill ? Duration{0} : kStopGrace);
 }
 
 // ---- End ----
 
 void Steps::on(const ports::AttemptRunning& event) {
   auto found = works_.find(event.id.task);
-  if (event.id.run != plan_.context().id || found == works_.end() || found->second->attempt != event.id.attempt) return;
-  for (const std::string& notice : event.notices) harvest_.notices.push_back(found->second->leaf.path + ": " + notice);
+  if (event.id.run != plan_.context().id || found == works_.end() ||
+      found->second->attempt != event.id.attempt)
+    return;
+  for (const std::string& notice : event.notices)
+    harvest_.notices.push_back(found->second->leaf.path + ": " + notice);
   harvest_.events.push_back({dag::AttemptRunning{event.id.task, event.id.attempt}, event.at});
 }
 
 void Steps::on(const ports::AttemptExited& event) {
   auto found = works_.find(event.id.task);
-  if (event.id.run != plan_.context().id || found == works_.end() || found->second->attempt != event.id.attempt) return;
+  if (event.id.run != plan_.context().id || found == works_.end() ||
+      found->second->attempt != event.id.attempt)
+    return;
   Work& work = *found->second;
   if (work.exit) return;
   work.exit = event.exit;
   work.ended_at = event.at;
   if (event.exit.log_truncated) {
-    harvest_.notices.push_back(fmt::format("{}: its log reached the cap of {} bytes; the rest was dropped", work.leaf.path,
-                                           options_.log_cap_bytes));
+    harvest_.notices.push_back(
+        fmt::format("{}: its log reached the cap of {} bytes; the rest was dropped", work.leaf.path,
+                    options_.log_cap_bytes));
   }
   if (event.exit.kind != ports::Exit::Kind::kExited || event.exit.code != 0) {
     return submit(work, ports::ReadTail{home_.log_path(attempt_id(work))}, &Steps::take_tail);
@@ -345,7 +372,8 @@ void Steps::on(const ports::AttemptExited& event) {
   if (work.expected.parameters.empty() && work.expected.artifacts.empty()) return succeed(work);
   ports::ReadFiles job;
   job.paths.push_back(work.expected.metadata_path);
-  for (const dag::ExpectedParameter& parameter : work.expected.parameters) job.paths.push_back(parameter.path);
+  for (const dag::ExpectedParameter& parameter : work.expected.parameters)
+    job.paths.push_back(parameter.path);
   job.bytes_max = kOutputFileMax;
   submit(work, std::move(job), &Steps::take_raw_outputs);
 }
@@ -380,7 +408,9 @@ void Steps::take_tail(Work& work, const ports::FileAnswer& answer) {
 
 void Steps::succeed(Work& work) {
   record(work, true);
-  harvest_.events.push_back({dag::AttemptSucceeded{work.leaf.ordinal, work.attempt, std::move(work.outputs)}, work.ended_at});
+  harvest_.events.push_back(
+      {dag::AttemptSucceeded{work.leaf.ordinal, work.attempt, std::move(work.outputs)},
+       work.ended_at});
   finish(work);
 }
 
@@ -391,7 +421,8 @@ void Steps::fail(Work& work, model::Failure failure, bool permanent, bool lost) 
   }
   if (!lost) record(work, false);
   harvest_.events.push_back(
-      {dag::AttemptFailed{work.leaf.ordinal, work.attempt, std::move(failure), lost, permanent}, work.ended_at});
+      {dag::AttemptFailed{work.leaf.ordinal, work.attempt, std::move(failure), lost, permanent},
+       work.ended_at});
   finish(work);
 }
 
@@ -409,16 +440,25 @@ void Steps::begin_import(Work& work) {
   if (artifact.uri.starts_with("/")) artifact.uri = "file://" + artifact.uri;
   const bool is_local = artifact.uri.starts_with("file://");
   if (!is_local && artifact.uri.find("://") == std::string::npos) {
-    return fail(work, {fmt::format("cannot import \"{}\": give an absolute path, or a URI such as file:///data/set", artifact.uri), {}}, true);
+    return fail(
+        work,
+        {fmt::format(
+             "cannot import \"{}\": give an absolute path, or a URI such as file:///data/set",
+             artifact.uri),
+         {}},
+        true);
   }
   if (!is_local) {
-    harvest_.notices.push_back(fmt::format("{}: {} is registered as it is; this engine fetches no remote data", work.leaf.path, artifact.uri));
+    harvest_.notices.push_back(
+        fmt::format("{}: {} is registered as it is; this engine fetches no remote data",
+                    work.leaf.path, artifact.uri));
   }
   const std::string source = raw_path(artifact.uri);
   const bool download = request->download_to_workspace && is_local;
   if (download) {
-    artifact.uri = fmt::format("file://{}/.artifacts/{}.{}/{}", plan_.context().workspace, work.leaf.ordinal, work.attempt,
-                               source.substr(source.rfind('/') + 1));
+    artifact.uri =
+        fmt::format("file://{}/.artifacts/{}.{}/{}", plan_.context().workspace, work.leaf.ordinal,
+                    work.attempt, source.substr(source.rfind('/') + 1));
   }
   work.outputs.artifacts[artifact.name] = {artifact};
   if (!is_local) return succeed(work);
@@ -427,13 +467,18 @@ void Steps::begin_import(Work& work) {
 }
 
 void Steps::take_import_copy(Work& work, const ports::FileAnswer&) {
-  submit(work, ports::DigestPaths{dag::artifact_paths(work.outputs), false}, &Steps::take_import_digest);
+  submit(work, ports::DigestPaths{dag::artifact_paths(work.outputs), false},
+         &Steps::take_import_digest);
 }
 
 void Steps::take_import_digest(Work& work, const ports::FileAnswer& answer) {
   const auto& digests = std::get<ports::Digests>(answer).digests;
   if (!digests.front()) {
-    return fail(work, {fmt::format("cannot import {}: there is nothing at that path", dag::artifact_paths(work.outputs).front()), {}}, true);
+    return fail(work,
+                {fmt::format("cannot import {}: there is nothing at that path",
+                             dag::artifact_paths(work.outputs).front()),
+                 {}},
+                true);
   }
   dag::set_digests(work.outputs, digests);
   succeed(work);
@@ -442,7 +487,9 @@ void Steps::take_import_digest(Work& work, const ports::FileAnswer& answer) {
 void Steps::begin_volume(Work& work, bool create) {
   auto text_input = [&work](std::string_view name) -> std::string {
     auto it = work.leaf.inputs.parameters.find(name);
-    return it != work.leaf.inputs.parameters.end() && it->second.is_string() ? it->second.as_string() : std::string();
+    return it != work.leaf.inputs.parameters.end() && it->second.is_string()
+               ? it->second.as_string()
+               : std::string();
   };
   std::string name = text_input("pvc_name");
   if (name.empty() && create) {
@@ -453,7 +500,8 @@ void Steps::begin_volume(Work& work, bool create) {
     return fail(work, {fmt::format("\"{}\" is no name of a volume", name), {}}, true);
   }
   if (create) {
-    for (const auto& [output, parameter] : work.leaf.component->output_parameters) work.outputs.parameters.emplace(output, name);
+    for (const auto& [output, parameter] : work.leaf.component->output_parameters)
+      work.outputs.parameters.emplace(output, name);
     return submit(work, ports::MakeFolder{home_.volume_dir(name)}, &Steps::take_volume);
   }
   submit(work, ports::RemoveFolder{home_.volume_dir(name)}, &Steps::take_volume);
@@ -476,7 +524,8 @@ void Steps::on_file(const ports::FileJobDone& done) {
   if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
   Work& work = *found->second;
   if (!done.answer) {
-    // Whether the step's outputs are safe is not known: that is a failure of the attempt, with the file system's own words.
+    // Whether the step's outputs are safe is not known: that is a failure of the attempt, with the
+    // file system's own words.
     return fail(work, {done.answer.error().text(), {}}, false);
   }
   (this->*waiting.mapped().next)(work, *done.answer);

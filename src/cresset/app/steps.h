@@ -22,11 +22,13 @@
 
 namespace cresset::app {
 
-// Carries out the effects of one run's plan on leaf tasks, through the ports, and turns what comes of them into events. Owned by the
-// Engine; one thread. It keeps nothing that a restart needs: after a crash the plan's outstanding effects are given to a new one.
+// Carries out the effects of one run's plan on leaf tasks, through the ports, and turns what comes
+// of them into events. Owned by the Engine; one thread. It keeps nothing that a restart needs:
+// after a crash the plan's outstanding effects are given to a new one.
 //
 //   look up:  key → store → verify digests → CacheHit | CacheMissed
-//   start:    settings → environment → launch → executor … exit → read outputs → digests → AttemptSucceeded | AttemptFailed
+//   start:    settings → environment → launch → executor … exit → read outputs → digests →
+//   AttemptSucceeded | AttemptFailed
 class Steps {
  public:
   struct Ports {
@@ -41,13 +43,16 @@ class Steps {
   };
   struct Harvest {
     std::vector<TimedEvent> events;
-    std::vector<ports::StepRecord> records;   // to be committed with the events
-    std::vector<model::AttemptId> ended;      // to be forgotten by the executor once the events are committed
+    std::vector<ports::StepRecord> records;  // to be committed with the events
+    std::vector<model::AttemptId>
+        ended;  // to be forgotten by the executor once the events are committed
     std::vector<std::string> notices;
   };
 
-  // `plan` and `home` outlive it. `token` fences the executor; `runtime_dir` is the unpacked runtime/python.
-  Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir, std::uint64_t token, Ports ports);
+  // `plan` and `home` outlive it. `token` fences the executor; `runtime_dir` is the unpacked
+  // runtime/python.
+  Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir,
+        std::uint64_t token, Ports ports);
   ~Steps();
 
   void look_up(dag::TaskOrdinal task);
@@ -90,7 +95,8 @@ class Steps {
   const std::optional<dag::Lightweight>& lightweight(const dag::LeafTask& task);
   Result<dag::CacheKey> cache_key(const dag::LeafTask& task);
   Result<ports::Interpreter> interpreter();
-  std::vector<std::pair<std::string, std::string>> environment_of(const Work& work, const dag::Launch& launch) const;
+  std::vector<std::pair<std::string, std::string>> environment_of(const Work& work,
+                                                                  const dag::Launch& launch) const;
   model::AttemptId attempt_id(const Work& work) const;
   void record(const Work& work, bool reusable);
 
@@ -104,7 +110,8 @@ class Steps {
   std::unordered_map<dag::TaskOrdinal, std::unique_ptr<Work>> works_;
   struct Waiting {
     dag::TaskOrdinal task = 0;
-    std::uint64_t work = 0;  // serial of the work that asked: an answer to an earlier one is dropped
+    std::uint64_t work =
+        0;  // serial of the work that asked: an answer to an earlier one is dropped
     Continue next = nullptr;
   };
   std::unordered_map<std::uint64_t, Waiting> jobs_;

@@ -10,7 +10,8 @@ namespace cresset {
 namespace {
 
 TEST(Error, TextPutsTheOutermostContextFirst) {
-  Error error = make_error(Code::kNotFound, "no run {}", "abc").with("opening {}", "x").with("listing");
+  Error error =
+      make_error(Code::kNotFound, "no run {}", "abc").with("opening {}", "x").with("listing");
   EXPECT_EQ(error.text(), "listing: opening x: no run abc");
 }
 

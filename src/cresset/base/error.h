@@ -9,7 +9,8 @@
 
 namespace cresset {
 
-// The canonical gRPC codes: one code space for the command line, REST and gRPC. An Error never holds kOk.
+// The canonical gRPC codes: one code space for the command line, REST and gRPC. An Error never
+// holds kOk.
 enum class Code {
   kOk = 0,
   kCancelled = 1,
@@ -32,9 +33,11 @@ enum class Code {
 
 std::string_view to_string(Code code);
 
-// What went wrong, for a person (`message`, with `context` from the outermost caller inwards) and for a program
-// (`code`, `reason`: a stable dotted word such as "run.already_finished", empty where nobody needs one).
-// A message says what happened, where, and what to do next; it has no final full stop and no trailing newline.
+// What went wrong, for a person (`message`, with `context` from the outermost caller inwards) and
+// for a program
+// (`code`, `reason`: a stable dotted word such as "run.already_finished", empty where nobody needs
+// one). A message says what happened, where, and what to do next; it has no final full stop and no
+// trailing newline.
 struct Error {
   Code code = Code::kUnknown;
   std::string message;

@@ -26,5 +26,7 @@ class StrongId {
 
 template <class Tag>
 struct std::hash<cresset::StrongId<Tag>> {
-  std::size_t operator()(const cresset::StrongId<Tag>& id) const noexcept { return std::hash<std::string>{}(id.str()); }
+  std::size_t operator()(const cresset::StrongId<Tag>& id) const noexcept {
+    return std::hash<std::string>{}(id.str());
+  }
 };

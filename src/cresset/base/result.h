@@ -9,13 +9,15 @@
 
 namespace cresset {
 
-// A value or an Error, with the member names of C++23's std::expected. value() on an error is a broken invariant.
+// A value or an Error, with the member names of C++23's std::expected. value() on an error is a
+// broken invariant.
 template <class T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit as in expected
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit as in expected
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   [[nodiscard]] bool has_value() const { return state_.index() == 0; }
@@ -92,12 +94,13 @@ class [[nodiscard]] Result<void> {
 #define CR_CONCAT(a, b) CR_CONCAT_INNER(a, b)
 
 // CR_TRY(auto x, f()) binds the value or returns the error; CR_TRY_VOID(f()) for Result<void>.
-#define CR_TRY(declaration, expression) CR_TRY_INNER(declaration, expression, CR_CONCAT(cr_try_, __LINE__))
+#define CR_TRY(declaration, expression) \
+  CR_TRY_INNER(declaration, expression, CR_CONCAT(cr_try_, __LINE__))
 #define CR_TRY_INNER(declaration, expression, name) \
   auto name = (expression);                         \
   if (!name) return std::move(name).error();        \
   declaration = std::move(name).value()
-#define CR_TRY_VOID(expression)                                              \
-  do {                                                                       \
+#define CR_TRY_VOID(expression)                                                         \
+  do {                                                                                  \
     if (auto cr_result = (expression); !cr_result) return std::move(cr_result).error(); \
   } while (false)

@@ -27,8 +27,9 @@ std::string to_rfc3339(WallTime time) {
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss<Duration> clock{instant - day};
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
@@ -38,9 +39,12 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   auto hour = parse_digits(text, 11, 2);
   auto minute = parse_digits(text, 14, 2);
   auto second = parse_digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second || !text.ends_with('Z')) return std::nullopt;
-  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
+  if (!year || !month || !day || !hour || !minute || !second || !text.ends_with('Z'))
+    return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year{*year},
+                                         std::chrono::month{static_cast<unsigned>(*month)},
                                          std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   Duration fraction{0};
@@ -52,8 +56,9 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     if (!micros) return std::nullopt;
     fraction = Duration{*micros};
   }
-  const auto since_epoch = std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{*hour} +
-                           std::chrono::minutes{*minute} + Seconds{*second} + fraction;
+  const auto since_epoch = std::chrono::sys_days{date}.time_since_epoch() +
+                           std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
+                           Seconds{*second} + fraction;
   return WallTime{std::chrono::duration_cast<Duration>(since_epoch)};
 }
 

@@ -9,7 +9,8 @@ namespace cresset {
 
 using Duration = std::chrono::microseconds;
 
-// Monotonic instant of one process (or of one simulated world): for waiting and measuring, never stored.
+// Monotonic instant of one process (or of one simulated world): for waiting and measuring, never
+// stored.
 struct MonotonicTag {};
 using TimePoint = std::chrono::time_point<MonotonicTag, Duration>;
 

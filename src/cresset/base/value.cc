@@ -26,7 +26,9 @@ void Value::Struct::set(std::string_view key, Value value) {
   }
 }
 
-void Value::Struct::append(std::string key, Value value) { fields_.emplace_back(std::move(key), std::move(value)); }
+void Value::Struct::append(std::string key, Value value) {
+  fields_.emplace_back(std::move(key), std::move(value));
+}
 
 bool Value::Struct::erase(std::string_view key) {
   return std::erase_if(fields_, [key](const Field& field) { return field.first == key; }) != 0;
@@ -99,12 +101,18 @@ Value& Value::operator[](std::string_view key) {
 
 std::string_view Value::kind_name() const {
   switch (data_.index()) {
-    case 0: return "null";
-    case 1: return "boolean";
-    case 2: return "number";
-    case 3: return "string";
-    case 4: return "list";
-    default: return "struct";
+    case 0:
+      return "null";
+    case 1:
+      return "boolean";
+    case 2:
+      return "number";
+    case 3:
+      return "string";
+    case 4:
+      return "list";
+    default:
+      return "struct";
   }
 }
 
@@ -118,7 +126,8 @@ bool Value::operator==(const Value& other) const {
   }
   const Struct& mine = as_struct();
   const Struct& theirs = other.as_struct();
-  return mine.size() == theirs.size() && std::ranges::all_of(mine, [&theirs](const Struct::Field& field) {
+  return mine.size() == theirs.size() &&
+         std::ranges::all_of(mine, [&theirs](const Struct::Field& field) {
            const Value* match = theirs.find(field.first);
            return match != nullptr && *match == field.second;
          });

@@ -12,14 +12,14 @@
 
 namespace cresset {
 
-// A JSON value: what a parameter, a metadata entry or a parsed document holds. Numbers are doubles, as in
-// protobuf's Struct; integers are exact to ±(2^53 − 1) and print without a fraction.
+// A JSON value: what a parameter, a metadata entry or a parsed document holds. Numbers are doubles,
+// as in protobuf's Struct; integers are exact to ±(2^53 − 1) and print without a fraction.
 class Value {
  public:
   using List = std::vector<Value>;
 
-  // Fields in the order in which they were set; a name occurs once. Look-up is linear: structs are small, and
-  // code that handles large ones iterates.
+  // Fields in the order in which they were set; a name occurs once. Look-up is linear: structs are
+  // small, and code that handles large ones iterates.
   class Struct {
    public:
     using Field = std::pair<std::string, Value>;
@@ -40,19 +40,19 @@ class Value {
     std::vector<Field> fields_;
   };
 
-  Value() = default;  // null
-  Value(std::nullptr_t) {}                                    // NOLINT: a JSON value reads best implicit
-  Value(bool b) : data_(b) {}                                 // NOLINT
-  Value(double d) : data_(d) {}                               // NOLINT
-  Value(int i) : data_(static_cast<double>(i)) {}             // NOLINT
-  Value(std::int64_t i) : data_(static_cast<double>(i)) {}    // NOLINT
-  Value(std::uint64_t i) : data_(static_cast<double>(i)) {}   // NOLINT
-  Value(std::uint32_t i) : data_(static_cast<double>(i)) {}   // NOLINT
-  Value(std::string s) : data_(std::move(s)) {}               // NOLINT
-  Value(std::string_view s) : data_(std::string(s)) {}        // NOLINT
-  Value(const char* s) : data_(std::string(s)) {}             // NOLINT
-  Value(List list) : data_(std::move(list)) {}                // NOLINT
-  Value(Struct fields) : data_(std::move(fields)) {}          // NOLINT
+  Value() = default;                               // null
+  Value(std::nullptr_t) {}                         // NOLINT: a JSON value reads best implicit
+  Value(bool b) : data_(b) {}                      // NOLINT
+  Value(double d) : data_(d) {}                    // NOLINT
+  Value(int i) : data_(static_cast<double>(i)) {}  // NOLINT
+  Value(std::int64_t i) : data_(static_cast<double>(i)) {}   // NOLINT
+  Value(std::uint64_t i) : data_(static_cast<double>(i)) {}  // NOLINT
+  Value(std::uint32_t i) : data_(static_cast<double>(i)) {}  // NOLINT
+  Value(std::string s) : data_(std::move(s)) {}              // NOLINT
+  Value(std::string_view s) : data_(std::string(s)) {}       // NOLINT
+  Value(const char* s) : data_(std::string(s)) {}            // NOLINT
+  Value(List list) : data_(std::move(list)) {}               // NOLINT
+  Value(Struct fields) : data_(std::move(fields)) {}         // NOLINT
 
   static Value make_struct(std::initializer_list<std::pair<std::string, Value>> fields = {});
 

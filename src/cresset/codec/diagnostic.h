@@ -27,7 +27,8 @@ struct Diagnostic {
 //     componentref:
 //     ^
 //   help: …
-// Long lines are cut to a window around the place; control characters are made visible. `text` is the whole file.
+// Long lines are cut to a window around the place; control characters are made visible. `text` is
+// the whole file.
 std::string render(const Diagnostic& diagnostic, std::string_view text);
 
 }  // namespace cresset::codec

@@ -13,18 +13,21 @@ bool is_json(std::string_view text) {
 }
 
 Result<std::vector<Value>> fail(const DocumentError& error) {
-  return make_error(Code::kInvalidArgument, "line {}, column {}: {}", error.position.line, error.position.column,
-                    error.message);
+  return make_error(Code::kInvalidArgument, "line {}, column {}: {}", error.position.line,
+                    error.position.column, error.message);
 }
 
 // A file that is no text at all says so, instead of complaining of its first odd byte.
 std::string archive_help(std::string_view text) {
-  if (text.starts_with("PK\x03\x04")) return "this is a zip archive: unpack it and give the pipeline's YAML file";
-  if (text.starts_with("\x1F\x8B")) return "this is a gzip archive: unpack it and give the pipeline's YAML file";
+  if (text.starts_with("PK\x03\x04"))
+    return "this is a zip archive: unpack it and give the pipeline's YAML file";
+  if (text.starts_with("\x1F\x8B"))
+    return "this is a gzip archive: unpack it and give the pipeline's YAML file";
   return "save the file as UTF-8 text";
 }
 
-Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits& limits, DocumentError& error) {
+Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits& limits,
+                                     DocumentError& error) {
   text::JsonError detail;
   auto value = text::parse_json(text, {limits.depth, limits.bytes}, &detail);
   if (!value) {
@@ -40,9 +43,12 @@ Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits
 text::Position json_key(std::string_view text, text::Position value) {
   const std::string_view line = line_of(text, value.line);
   std::size_t offset = static_cast<std::size_t>(line.data() - text.data());
-  for (std::size_t i = 1; i < value.column && offset < text.size(); ++i) offset += character_length(text, offset);
+  for (std::size_t i = 1; i < value.column && offset < text.size(); ++i)
+    offset += character_length(text, offset);
   const auto skip_space = [&] {
-    while (offset > 0 && std::string_view(" \t\r\n").find(text[offset - 1]) != std::string_view::npos) --offset;
+    while (offset > 0 &&
+           std::string_view(" \t\r\n").find(text[offset - 1]) != std::string_view::npos)
+      --offset;
   };
   skip_space();
   if (offset == 0 || text[offset - 1] != ':') return value;
@@ -62,11 +68,13 @@ text::Position json_key(std::string_view text, text::Position value) {
 
 }  // namespace
 
-Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits, DocumentError* detail) {
+Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
+                                          DocumentError* detail) {
   DocumentError local;
   DocumentError& error = detail == nullptr ? local : *detail;
   if (text.size() > limits.bytes) {
-    error = {{1, 1}, "the file is larger than " + std::to_string(limits.bytes >> 20) + " MB",
+    error = {{1, 1},
+             "the file is larger than " + std::to_string(limits.bytes >> 20) + " MB",
              "split the pipeline, or pass large values as artifacts"};
     return fail(error);
   }

@@ -12,9 +12,10 @@ namespace {
 using model::ParameterType;
 
 // In the order of their numbers in protobuf, from 1.
-constexpr std::array kParameterTypes{ParameterType::kNumberDouble, ParameterType::kNumberInteger,   ParameterType::kString,
-                                     ParameterType::kBoolean,      ParameterType::kList,            ParameterType::kStruct,
-                                     ParameterType::kTaskFinalStatus, ParameterType::kTaskConfig};
+constexpr std::array kParameterTypes{
+    ParameterType::kNumberDouble,    ParameterType::kNumberInteger, ParameterType::kString,
+    ParameterType::kBoolean,         ParameterType::kList,          ParameterType::kStruct,
+    ParameterType::kTaskFinalStatus, ParameterType::kTaskConfig};
 
 std::optional<ParameterType> parse_type(const Value& value) {
   if (value.is_string()) return model::parse_parameter_type(value.as_string());
@@ -38,16 +39,20 @@ ParameterType read_parameter_type(const Message& message) {
   const auto older = message.field("type");
   if (!given && !older) {
     if (message.node().value().is_struct()) {
-      message.node().error("parameterType is missing", fmt::format("the types are {}", fmt::join(names, ", ")));
+      message.node().error("parameterType is missing",
+                           fmt::format("the types are {}", fmt::join(names, ", ")));
     }
     return ParameterType::kString;
   }
   const Node node = given ? *given : *older;
   const auto type = given ? parse_type(node.value()) : parse_older_type(node.value());
   if (type) return *type;
-  const std::string word = node.value().is_string() ? node.value().as_string() : std::string(node.value().kind_name());
-  node.error(fmt::format("unknown parameter type {}{}", word, text::did_you_mean_suffix(word, names)),
-             fmt::format("the types are {}", given ? fmt::format("{}", fmt::join(names, ", ")) : "INT, DOUBLE, STRING"));
+  const std::string word =
+      node.value().is_string() ? node.value().as_string() : std::string(node.value().kind_name());
+  node.error(
+      fmt::format("unknown parameter type {}{}", word, text::did_you_mean_suffix(word, names)),
+      fmt::format("the types are {}",
+                  given ? fmt::format("{}", fmt::join(names, ", ")) : "INT, DOUBLE, STRING"));
   return ParameterType::kString;
 }
 
@@ -57,7 +62,8 @@ model::InputParameter read_input_parameter(const Node& node) {
   out.type = read_parameter_type(message);
   if (const auto value = message.any("defaultValue")) out.default_value = value->value();
   out.optional = message.flag("isOptional");
-  message.for_each_item("literals", [&out](const Node& item) { out.literals.push_back(item.value()); });
+  message.for_each_item("literals",
+                        [&out](const Node& item) { out.literals.push_back(item.value()); });
   out.description = message.text("description");
   return out;
 }
@@ -74,8 +80,8 @@ void read_inputs(const Node& node, model::Component& out) {
   });
   message.for_each_name("artifacts", [&out](const std::string& name, const Node& entry) {
     const Message artifact(entry, "InputArtifact");
-    out.input_artifacts[name] = {read_type_of(artifact), artifact.flag("isArtifactList"), artifact.flag("isOptional"),
-                                 artifact.text("description")};
+    out.input_artifacts[name] = {read_type_of(artifact), artifact.flag("isArtifactList"),
+                                 artifact.flag("isOptional"), artifact.text("description")};
   });
 }
 
@@ -87,14 +93,15 @@ void read_outputs(const Node& node, model::Component& out) {
   });
   message.for_each_name("artifacts", [&out](const std::string& name, const Node& entry) {
     const Message artifact(entry, "OutputArtifact");
-    out.output_artifacts[name] = {read_type_of(artifact), artifact.flag("isArtifactList"), read_metadata(artifact),
-                                  artifact.text("description")};
+    out.output_artifacts[name] = {read_type_of(artifact), artifact.flag("isArtifactList"),
+                                  read_metadata(artifact), artifact.text("description")};
   });
 }
 
 std::optional<model::FromTask> read_parameter_selector(const Node& node) {
   const Message message(node, "ParameterSelector");
-  model::FromTask out{message.required_text("producerSubtask"), message.required_text("outputParameterKey")};
+  model::FromTask out{message.required_text("producerSubtask"),
+                      message.required_text("outputParameterKey")};
   if (out.task.empty() || out.output.empty()) return std::nullopt;
   return out;
 }
@@ -104,7 +111,8 @@ model::DagOutputParameter read_output_parameter(const Node& node) {
   model::DagOutputParameter out;
   const auto kind = message.only_one({"valueFromParameter", "valueFromOneof"});
   if (kind == "valueFromParameter") {
-    if (auto from = read_parameter_selector(*message.field(*kind))) out.selectors.push_back(*std::move(from));
+    if (auto from = read_parameter_selector(*message.field(*kind)))
+      out.selectors.push_back(*std::move(from));
   }
   if (kind == "valueFromOneof") {
     out.one_of = true;
@@ -121,7 +129,8 @@ model::DagOutputArtifact read_output_artifact(const Node& node) {
   model::DagOutputArtifact out;
   message.for_each_item("artifactSelectors", [&out](const Node& item) {
     const Message selector(item, "ArtifactSelector");
-    model::FromTask from{selector.required_text("producerSubtask"), selector.required_text("outputArtifactKey")};
+    model::FromTask from{selector.required_text("producerSubtask"),
+                         selector.required_text("outputArtifactKey")};
     if (!from.task.empty() && !from.output.empty()) out.selectors.push_back(std::move(from));
   });
   return out;
@@ -130,8 +139,9 @@ model::DagOutputArtifact read_output_artifact(const Node& node) {
 model::Dag read_dag(const Node& node) {
   const Message message(node, "DagSpec");
   model::Dag out;
-  message.for_each_name("tasks",
-                        [&out](const std::string& name, const Node& task) { out.tasks[name] = read_task(name, task); });
+  message.for_each_name("tasks", [&out](const std::string& name, const Node& task) {
+    out.tasks[name] = read_task(name, task);
+  });
   const auto outputs = message.field("outputs");
   if (!outputs) return out;
   const Message groups(*outputs, "DagOutputs");
@@ -149,11 +159,13 @@ void read_passthroughs(const Message& message) {
     const Message passthrough(item, "TaskConfigPassthrough");
     static_cast<void>(passthrough.flag("applyToTask"));
   });
-  message.for_each_item("singlePlatformSpecs", [](const Node& item) { static_cast<void>(item.expect_struct()); });
+  message.for_each_item("singlePlatformSpecs",
+                        [](const Node& item) { static_cast<void>(item.expect_struct()); });
 }
 
 // A label without an executor leaves an empty container: the fault has been reported.
-void read_executor_body(const Node& label, const Executors& executors, std::string& name, model::Component& out) {
+void read_executor_body(const Node& label, const Executors& executors, std::string& name,
+                        model::Component& out) {
   name = label.text().value_or("");
   const auto found = executors.find(name);
   if (found == executors.end()) {
@@ -161,8 +173,9 @@ void read_executor_body(const Node& label, const Executors& executors, std::stri
     if (!label.report().full()) {
       for (const auto& [known, executor] : executors) names.push_back(known);
     }
-    label.error(fmt::format("unknown executor \"{}\"{}", name, text::did_you_mean_suffix(name, names)),
-                "deploymentSpec.executors must hold it");
+    label.error(
+        fmt::format("unknown executor \"{}\"{}", name, text::did_you_mean_suffix(name, names)),
+        "deploymentSpec.executors must hold it");
     out.body = model::Container{};
     return;
   }
@@ -177,7 +190,8 @@ void read_executor_body(const Node& label, const Executors& executors, std::stri
 
 }  // namespace
 
-model::Component read_component(const Node& node, const Executors& executors, std::string& executor_label) {
+model::Component read_component(const Node& node, const Executors& executors,
+                                std::string& executor_label) {
   const Message message(node, "ComponentSpec");
   model::Component out;
   if (const auto inputs = message.field("inputDefinitions")) read_inputs(*inputs, out);
@@ -185,7 +199,8 @@ model::Component read_component(const Node& node, const Executors& executors, st
   read_passthroughs(message);
   const auto body = message.only_one({"dag", "executorLabel"});
   if (body == "dag") out.body = read_dag(*message.field(*body));
-  if (body == "executorLabel") read_executor_body(*message.field(*body), executors, executor_label, out);
+  if (body == "executorLabel")
+    read_executor_body(*message.field(*body), executors, executor_label, out);
   return out;
 }
 

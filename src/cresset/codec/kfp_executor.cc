@@ -8,8 +8,8 @@ namespace cresset::codec {
 namespace {
 
 // The text field wins over the older number, which is a count of CPUs or of gigabytes.
-std::string read_amount(const Message& message, std::string_view text_field, std::string_view number_field,
-                        std::string_view unit) {
+std::string read_amount(const Message& message, std::string_view text_field,
+                        std::string_view number_field, std::string_view unit) {
   std::string text = message.text(text_field);
   const auto older = message.field(number_field);
   if (!older) return text;
@@ -30,7 +30,8 @@ void read_accelerator(const Node& node, model::Resources& out) {
   const auto older = message.field("count");
   if (!older) return;
   const auto count = older->integer();
-  if (out.accelerator_count.empty() && count && *count != 0) out.accelerator_count = std::to_string(*count);
+  if (out.accelerator_count.empty() && count && *count != 0)
+    out.accelerator_count = std::to_string(*count);
 }
 
 model::Resources read_resources(const Node& node) {
@@ -102,8 +103,9 @@ Executor read_executor(const Node& node) {
 Executors read_executors(const Node& deployment) {
   Executors out;
   const Message message(deployment, "DeploymentSpec");
-  message.for_each_name("executors",
-                        [&out](const std::string& name, const Node& node) { out[name] = read_executor(node); });
+  message.for_each_name("executors", [&out](const std::string& name, const Node& node) {
+    out[name] = read_executor(node);
+  });
   return out;
 }
 

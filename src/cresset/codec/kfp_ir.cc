@@ -19,18 +19,22 @@ constexpr std::size_t kPipelineNameMax = 128;
 // What is known about the file besides the model: check_pipeline's pointers are translated with it.
 struct Reading {
   model::Pipeline pipeline;
-  std::string spec_pointer;                              // of the PipelineSpec within document 0
+  std::string spec_pointer;  // of the PipelineSpec within document 0
   std::size_t platform_document = 0;
   std::string platform_pointer;
-  model::ByName<std::string> executor_labels;            // by component
+  model::ByName<std::string> executor_labels;  // by component
 };
 
-bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; }
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+}
 
 void check_pipeline_name(const Node& node, std::string_view name) {
   const bool letters = std::ranges::all_of(name, is_name_character);
   if (name.size() > kPipelineNameMax) {
-    return node.error(fmt::format("the pipeline's name is longer than {} characters", kPipelineNameMax), "shorten it");
+    return node.error(
+        fmt::format("the pipeline's name is longer than {} characters", kPipelineNameMax),
+        "shorten it");
   }
   if (letters && name.front() != '.' && name.front() != '-') return;
   node.error(fmt::format("\"{}\" is no pipeline name", name),
@@ -51,7 +55,9 @@ void check_schema_version(const Message& spec) {
   if (version.empty() || version == kSchemaVersion) return;
   spec.field("schemaVersion")
       ->error(fmt::format("schema version {} is not supported", version),
-              fmt::format("compile the pipeline again with a kfp SDK that writes schema {} (2.0 or newer)", kSchemaVersion));
+              fmt::format(
+                  "compile the pipeline again with a kfp SDK that writes schema {} (2.0 or newer)",
+                  kSchemaVersion));
 }
 
 void read_components(const Message& spec, const Executors& executors, Reading& out) {
@@ -101,8 +107,9 @@ void read_runtime_config(const Node& node, model::Pipeline& out) {
     if (*kind == "intValue") out.job_parameters[name] = field.integer().value_or(0);
     if (*kind == "doubleValue") out.job_parameters[name] = field.number().value_or(0);
   });
-  config.for_each_name("parameterValues",
-                       [&out](const std::string& name, const Node& entry) { out.job_parameters[name] = entry.value(); });
+  config.for_each_name("parameterValues", [&out](const std::string& name, const Node& entry) {
+    out.job_parameters[name] = entry.value();
+  });
 }
 
 void read_job(const Node& node, std::size_t documents, Reading& out) {
@@ -115,7 +122,9 @@ void read_job(const Node& node, std::size_t documents, Reading& out) {
   const std::string display_name = job.text("displayName");
   if (out.pipeline.display_name.empty()) out.pipeline.display_name = display_name;
   if (const auto platform = job.field("platformSpec")) {
-    if (documents > 1) platform->error_at_key("platform settings are given here and in a second document", "keep one of the two");
+    if (documents > 1)
+      platform->error_at_key("platform settings are given here and in a second document",
+                             "keep one of the two");
     out.platform_pointer = platform->pointer();
     apply_platform(*platform, out);
   }
@@ -124,7 +133,8 @@ void read_job(const Node& node, std::size_t documents, Reading& out) {
 bool has_field(const Value& document, std::string_view name) {
   if (!document.is_struct()) return false;
   const auto& fields = document.as_struct();
-  return std::ranges::any_of(fields, [name](const auto& field) { return is_field_name(field.first, name); });
+  return std::ranges::any_of(
+      fields, [name](const auto& field) { return is_field_name(field.first, name); });
 }
 
 // Files that are something else, said plainly. True when one was met.
@@ -132,24 +142,29 @@ bool refuse_other_kinds(const Node& node) {
   const Value& document = node.value();
   const Value* version = document.find("apiVersion");
   const Value* kind = document.find("kind");
-  const auto text_of = [](const Value* value) { return value != nullptr && value->is_string() ? value->as_string() : ""; };
+  const auto text_of = [](const Value* value) {
+    return value != nullptr && value->is_string() ? value->as_string() : "";
+  };
   if (text_of(version).starts_with("argoproj.io/") || text_of(kind) == "Workflow") {
     node.error("this is an Argo workflow, as the KFP v1 SDK compiles it",
                "compile the pipeline with kfp 2 (pip install 'kfp>=2', then kfp dsl compile)");
     return true;
   }
   if (version != nullptr && kind != nullptr) {
-    node.error(fmt::format("this is a Kubernetes {}, not a pipeline", text_of(kind).empty() ? "object" : text_of(kind)),
+    node.error(fmt::format("this is a Kubernetes {}, not a pipeline",
+                           text_of(kind).empty() ? "object" : text_of(kind)),
                "give the YAML or JSON file that the kfp SDK compiled");
     return true;
   }
   if (has_field(document, "implementation") && !has_field(document, "root")) {
-    node.error("this is a KFP v1 component file",
-               "load it in a pipeline with kfp 2 (components.load_component_from_file) and compile that");
+    node.error(
+        "this is a KFP v1 component file",
+        "load it in a pipeline with kfp 2 (components.load_component_from_file) and compile that");
     return true;
   }
   if (has_field(document, "platforms") && !has_field(document, "root")) {
-    node.error("the first document holds platform settings instead of a pipeline", "put the PipelineSpec first");
+    node.error("the first document holds platform settings instead of a pipeline",
+               "put the PipelineSpec first");
     return true;
   }
   return false;
@@ -158,8 +173,9 @@ bool refuse_other_kinds(const Node& node) {
 void read_all(const std::vector<Value>& documents, Report& report, Reading& out) {
   const Node node(documents.front(), report, 0);
   if (!documents.front().is_struct()) {
-    return node.error(fmt::format("this file holds a {}, not a pipeline", documents.front().kind_name()),
-                      "give the YAML or JSON file that the kfp SDK compiled");
+    return node.error(
+        fmt::format("this file holds a {}, not a pipeline", documents.front().kind_name()),
+        "give the YAML or JSON file that the kfp SDK compiled");
   }
   if (refuse_other_kinds(node)) return;
   if (has_field(documents.front(), "pipelineSpec")) {
@@ -178,7 +194,8 @@ Diagnostic diagnose(Severity severity, std::string_view file, const Finding& fin
 }
 
 // Errors and warnings with their positions, in the order of the file.
-std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view text, std::string_view file) {
+std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view text,
+                                       std::string_view file) {
   std::vector<Diagnostic> out;
   std::vector<Place> places;
   for (const Finding& finding : report.errors()) {
@@ -196,8 +213,12 @@ std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view te
     return std::tuple(d.position.line, d.position.column, std::string_view(d.message));
   });
   if (report.errors_dropped() > 0) {
-    out.push_back({Severity::kError, std::string(file), {1, 1}, {},
-                   fmt::format("{} more errors are not shown", report.errors_dropped()), "mend these first"});
+    out.push_back({Severity::kError,
+                   std::string(file),
+                   {1, 1},
+                   {},
+                   fmt::format("{} more errors are not shown", report.errors_dropped()),
+                   "mend these first"});
   }
   return out;
 }
@@ -209,11 +230,16 @@ ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   DocumentError fault;
   const auto documents = read_documents(text, {}, &fault);
   if (!documents) {
-    out.diagnostics.push_back({Severity::kError, std::string(file_name), fault.position, {}, fault.message, fault.help});
+    out.diagnostics.push_back(
+        {Severity::kError, std::string(file_name), fault.position, {}, fault.message, fault.help});
     return out;
   }
   if (documents->empty()) {
-    out.diagnostics.push_back({Severity::kError, std::string(file_name), {1, 1}, {}, "the file holds no pipeline",
+    out.diagnostics.push_back({Severity::kError,
+                               std::string(file_name),
+                               {1, 1},
+                               {},
+                               "the file holds no pipeline",
                                "give the YAML or JSON file that the kfp SDK compiled"});
     return out;
   }

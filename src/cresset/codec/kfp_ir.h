@@ -7,7 +7,8 @@
 #include "cresset/codec/diagnostic.h"
 #include "cresset/model/pipeline.h"
 
-// Kubeflow Pipelines v2 IR (schema 2.1.0) -> model::Pipeline. What each field is to this engine: docs/kfp-support.md.
+// Kubeflow Pipelines v2 IR (schema 2.1.0) -> model::Pipeline. What each field is to this engine:
+// docs/kfp-support.md.
 namespace cresset::codec {
 
 struct ReadResult {
@@ -15,13 +16,14 @@ struct ReadResult {
   std::vector<Diagnostic> diagnostics;      // errors and warnings, in the order of the file
 };
 
-// Reads the text of a pipeline file: a PipelineSpec (YAML with an optional second document, a PlatformSpec; or JSON),
-// {"pipeline_spec": …, "platform_spec": …}, or a PipelineJob. Finds everything wrong in one go: syntax, unknown, missing,
-// misspelled and refused fields, wrong kinds of values.
+// Reads the text of a pipeline file: a PipelineSpec (YAML with an optional second document, a
+// PlatformSpec; or JSON),
+// {"pipeline_spec": …, "platform_spec": …}, or a PipelineJob. Finds everything wrong in one go:
+// syntax, unknown, missing, misspelled and refused fields, wrong kinds of values.
 ReadResult read_pipeline(std::string_view text, std::string_view file_name);
 
-// The same, and then dag::check_pipeline: unknown references, types, cycles, missing inputs, expressions. This is what
-// `validate` and `run` do.
+// The same, and then dag::check_pipeline: unknown references, types, cycles, missing inputs,
+// expressions. This is what `validate` and `run` do.
 ReadResult read_and_check(std::string_view text, std::string_view file_name);
 
 }  // namespace cresset::codec

@@ -7,14 +7,15 @@
 #include "cresset/codec/reading.h"
 #include "cresset/model/pipeline.h"
 
-// The readers of one part of the IR each. Every one reports what is wrong to the node's Report and returns what could be
-// read, so that the whole file is looked through in one go.
+// The readers of one part of the IR each. Every one reports what is wrong to the node's Report and
+// returns what could be read, so that the whole file is looked through in one go.
 namespace cresset::codec {
 
 // kfp_values.cc
 std::optional<model::ParameterSource> read_parameter_source(const Node& node);
 // `runtimeValue` and its like: a constant of either spelling, or the name of an input.
-std::optional<std::variant<model::Constant, model::FromParent>> read_runtime_value(const Node& node);
+std::optional<std::variant<model::Constant, model::FromParent>> read_runtime_value(
+    const Node& node);
 model::ArtifactType read_artifact_type(const Node& node);
 // `metadata` with what the deprecated `properties` and `customProperties` add to it.
 Value read_metadata(const Message& message);
@@ -38,6 +39,7 @@ model::TaskSpec read_task(std::string_view name, const Node& node);
 
 // kfp_component.cc
 // `executor_label` receives the label of a component that has one.
-model::Component read_component(const Node& node, const Executors& executors, std::string& executor_label);
+model::Component read_component(const Node& node, const Executors& executors,
+                                std::string& executor_label);
 
 }  // namespace cresset::codec

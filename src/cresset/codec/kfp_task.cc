@@ -35,13 +35,15 @@ void read_inputs(const Node& node, model::TaskSpec& out) {
 
 model::TriggerStrategy read_strategy(const Node& node) {
   using model::TriggerStrategy;
-  constexpr std::array<std::string_view, 3> kNames{"TRIGGER_STRATEGY_UNSPECIFIED", "ALL_UPSTREAM_TASKS_SUCCEEDED",
+  constexpr std::array<std::string_view, 3> kNames{"TRIGGER_STRATEGY_UNSPECIFIED",
+                                                   "ALL_UPSTREAM_TASKS_SUCCEEDED",
                                                    "ALL_UPSTREAM_TASKS_COMPLETED"};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (node.value() != Value(kNames[i]) && node.value() != Value(static_cast<int>(i))) continue;
     return i == 2 ? TriggerStrategy::kAllUpstreamCompleted : TriggerStrategy::kAllUpstreamSucceeded;
   }
-  node.error("unknown trigger strategy", fmt::format("the strategies are {} and {}", kNames[1], kNames[2]));
+  node.error("unknown trigger strategy",
+             fmt::format("the strategies are {} and {}", kNames[1], kNames[2]));
   return TriggerStrategy::kAllUpstreamSucceeded;
 }
 
@@ -74,7 +76,8 @@ model::Iterator read_artifact_iterator(const Node& node) {
   model::ArtifactIterator out;
   out.item_input = message.required_text("itemInput");
   if (!message.only_one({"items"})) return {};
-  out.items_input = Message(*message.field("items"), "ArtifactItems").required_text("inputArtifact");
+  out.items_input =
+      Message(*message.field("items"), "ArtifactItems").required_text("inputArtifact");
   if (out.items_input.empty() || out.item_input.empty()) return {};
   return out;
 }
@@ -86,18 +89,21 @@ void read_iteration(const Message& message, model::TaskSpec& out) {
   const auto policy = message.field("iteratorPolicy");
   if (!policy) return;
   const Message limits(*policy, "IteratorPolicy");
-  if (const auto limit = limits.field("parallelismLimit")) out.parallelism_limit = limit->integer().value_or(0);
+  if (const auto limit = limits.field("parallelismLimit"))
+    out.parallelism_limit = limit->integer().value_or(0);
 }
 
 model::RetryPolicy read_retry(const Node& node) {
   const Message message(node, "RetryPolicy");
   model::RetryPolicy out;
-  if (const auto count = message.field("maxRetryCount")) out.max_retries = count->integer().value_or(0);
+  if (const auto count = message.field("maxRetryCount"))
+    out.max_retries = count->integer().value_or(0);
   if (const auto factor = message.field("backoffFactor")) {
     const double given = factor->number().value_or(0);
     if (given != 0) out.backoff_factor = given;
   }
-  if (const auto backoff = message.field("backoffDuration")) out.backoff = read_duration(*backoff).value_or(out.backoff);
+  if (const auto backoff = message.field("backoffDuration"))
+    out.backoff = read_duration(*backoff).value_or(out.backoff);
   if (const auto most = message.field("backoffMaxDuration")) {
     const auto given = read_duration(*most);
     if (given && *given != Duration{0}) out.backoff_max = *given;
@@ -110,7 +116,8 @@ model::RetryPolicy read_retry(const Node& node) {
 model::TaskSpec read_task(std::string_view name, const Node& node) {
   const Message message(node, "PipelineTaskSpec");
   model::TaskSpec out;
-  if (const auto info = message.field("taskInfo")) out.display_name = Message(*info, "TaskInfo").text("name");
+  if (const auto info = message.field("taskInfo"))
+    out.display_name = Message(*info, "TaskInfo").text("name");
   if (out.display_name.empty()) out.display_name = name;
   if (message.only_one({"componentRef"})) {
     out.component = Message(*message.field("componentRef"), "ComponentRef").required_text("name");

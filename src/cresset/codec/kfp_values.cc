@@ -29,7 +29,8 @@ std::optional<Value> read_typed_value(const Node& node) {
 
 std::optional<model::FromTask> read_from_task(const Node& node) {
   const Message message(node, "TaskOutputParameter");
-  model::FromTask out{message.required_text("producerTask"), message.required_text("outputParameterKey")};
+  model::FromTask out{message.required_text("producerTask"),
+                      message.required_text("outputParameterKey")};
   if (out.task.empty() || out.output.empty()) return std::nullopt;
   return out;
 }
@@ -41,8 +42,12 @@ std::optional<Duration> parse_duration(std::string_view text) {
   const std::size_t point = text.find('.');
   const std::string_view whole = text.substr(0, point);
   std::string fraction(point == std::string_view::npos ? "" : text.substr(point + 1));
-  const auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == std::string_view::npos; };
-  if (whole.empty() || whole.size() > 12 || !digits(whole) || fraction.size() > 9 || !digits(fraction)) return std::nullopt;
+  const auto digits = [](std::string_view t) {
+    return t.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  if (whole.empty() || whole.size() > 12 || !digits(whole) || fraction.size() > 9 ||
+      !digits(fraction))
+    return std::nullopt;
   if (point != std::string_view::npos && fraction.empty()) return std::nullopt;
   fraction.resize(6, '0');
   std::int64_t seconds = 0;
@@ -54,7 +59,8 @@ std::optional<Duration> parse_duration(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::variant<model::Constant, model::FromParent>> read_runtime_value(const Node& node) {
+std::optional<std::variant<model::Constant, model::FromParent>> read_runtime_value(
+    const Node& node) {
   const Message message(node, "RuntimeValue");
   const auto kind = message.only_one({"constant", "constantValue", "runtimeParameter"});
   if (!kind) return std::nullopt;
@@ -71,7 +77,8 @@ std::optional<std::variant<model::Constant, model::FromParent>> read_runtime_val
 
 std::optional<model::ParameterSource> read_parameter_source(const Node& node) {
   const Message message(node, "ParameterSource");
-  const auto kind = message.only_one({"taskOutputParameter", "componentInputParameter", "runtimeValue", "taskFinalStatus"});
+  const auto kind = message.only_one(
+      {"taskOutputParameter", "componentInputParameter", "runtimeValue", "taskFinalStatus"});
   model::ParameterSource out;
   out.selector = message.text("parameterExpressionSelector");
   if (!kind) return std::nullopt;
@@ -112,7 +119,8 @@ Value read_metadata(const Message& message) {
       if (const auto* constant = std::get_if<model::Constant>(&*value)) {
         out[key] = constant->value;
       } else {
-        entry.error("a property must be a constant", "move it to metadata, which may hold placeholders");
+        entry.error("a property must be a constant",
+                    "move it to metadata, which may hold placeholders");
       }
     });
   }
@@ -127,7 +135,9 @@ std::optional<Duration> read_duration(const Node& node) {
   const auto text = node.text();
   if (!text) return std::nullopt;
   const auto out = parse_duration(*text);
-  if (!out) node.error(fmt::format("\"{}\" is no duration", *text), "write seconds with an s, such as 30s or 1.5s");
+  if (!out)
+    node.error(fmt::format("\"{}\" is no duration", *text),
+               "write seconds with an s, such as 30s or 1.5s");
   return out;
 }
 
@@ -136,7 +146,8 @@ std::optional<Duration> read_seconds(const Node& node) {
   if (!seconds) return std::nullopt;
   constexpr std::int64_t kMax = 315'576'000'000;  // ten thousand years, as in protobuf
   if (*seconds <= 0 || *seconds > kMax) {
-    node.error(fmt::format("{} is no number of seconds from 1 on", *seconds), "remove the field for no limit");
+    node.error(fmt::format("{} is no number of seconds from 1 on", *seconds),
+               "remove the field for no limit");
     return std::nullopt;
   }
   return std::chrono::seconds(*seconds);

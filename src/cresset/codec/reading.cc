@@ -18,7 +18,9 @@ constexpr std::size_t kNameBytesMax = 200;
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
 // "number" -> "a number"
-std::string with_article(std::string_view kind) { return kind == "null" ? "null" : fmt::format("a {}", kind); }
+std::string with_article(std::string_view kind) {
+  return kind == "null" ? "null" : fmt::format("a {}", kind);
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ void Report::error(Place place, std::string message, std::string help) {
 
 bool Report::full() const { return errors_.size() == kErrorsMax; }
 
-void Report::noted(const MessageRule& message, const FieldRule& field, Place place, std::string_view owner) {
+void Report::noted(const MessageRule& message, const FieldRule& field, Place place,
+                   std::string_view owner) {
   Noted& noted = noted_[fmt::format("{}.{}", message.name, field.name)];
   if (noted.count++ > 0) return;
   noted.place = std::move(place);
@@ -41,7 +44,8 @@ void Report::noted(const MessageRule& message, const FieldRule& field, Place pla
 }
 
 void Report::warning(Place place, std::string message) {
-  if (warnings_.size() < kErrorsMax) warnings_.push_back({std::move(place), std::move(message), {}});
+  if (warnings_.size() < kErrorsMax)
+    warnings_.push_back({std::move(place), std::move(message), {}});
 }
 
 std::vector<Finding> Report::warnings() const {
@@ -50,7 +54,8 @@ std::vector<Finding> Report::warnings() const {
     const std::string_view field = std::string_view(name).substr(name.find('.') + 1);
     std::string where = noted.owner.empty() ? "" : fmt::format(" of {}", noted.owner);
     if (noted.count > 1) where += fmt::format(" and {} more", noted.count - 1);
-    out.push_back({noted.place, fmt::format("{}{} has no effect here: it {}", field, where, noted.why), {}});
+    out.push_back(
+        {noted.place, fmt::format("{}{} has no effect here: it {}", field, where, noted.why), {}});
   }
   return out;
 }
@@ -71,7 +76,8 @@ Node Node::child(std::size_t index, const Value& value) const {
 
 std::string Node::pointer() const {
   if (parent_ == nullptr) return {};
-  std::string token = parent_->value_->is_list() ? std::to_string(index_) : text::pointer_token(key_);
+  std::string token =
+      parent_->value_->is_list() ? std::to_string(index_) : text::pointer_token(key_);
   return parent_->pointer() + "/" + token;
 }
 
@@ -92,7 +98,8 @@ void Node::error_at_key(std::string message, std::string help) const {
 }
 
 void Node::wrong_kind(std::string_view expected) const {
-  const std::string what = parent_ != nullptr && !parent_->value_->is_list() ? std::string(key_) : "this";
+  const std::string what =
+      parent_ != nullptr && !parent_->value_->is_list() ? std::string(key_) : "this";
   const bool quote = expected == "a string" && (value_->is_number() || value_->is_bool());
   error(fmt::format("{} must be {}, not {}", what, expected, with_article(value_->kind_name())),
         quote ? "put the value in quotes" : "");
@@ -116,7 +123,9 @@ std::optional<double> Node::number() const {
     const std::string& text = value_->as_string();
     double out = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (!text.empty() && error == std::errc{} && end == text.data() + text.size() && std::isfinite(out)) return out;
+    if (!text.empty() && error == std::errc{} && end == text.data() + text.size() &&
+        std::isfinite(out))
+      return out;
   }
   wrong_kind("a number");
   return std::nullopt;
@@ -131,7 +140,8 @@ std::optional<std::int64_t> Node::integer() const {
   const auto out = number();
   if (!out) return std::nullopt;
   if (!Value(*out).is_integer()) {
-    error(fmt::format("{} must be an integer within ±9007199254740991", key_.empty() ? "this" : key_));
+    error(fmt::format("{} must be an integer within ±9007199254740991",
+                      key_.empty() ? "this" : key_));
     return std::nullopt;
   }
   return static_cast<std::int64_t>(*out);
@@ -184,19 +194,23 @@ void Message::take(std::string_view key, const Value& value) {
     const FieldRule& rule = rule_.fields[i];
     if (!is_field_name(key, rule.name)) continue;
     if (fields_[i].value != nullptr) {
-      return field.error_at_key(fmt::format("{} is given twice, as \"{}\" and as \"{}\"", rule.name, fields_[i].key, key),
-                                "remove one of the two");
+      return field.error_at_key(
+          fmt::format("{} is given twice, as \"{}\" and as \"{}\"", rule.name, fields_[i].key, key),
+          "remove one of the two");
     }
     fields_[i] = {key, &value};
     if (value.is_null()) return;
-    if (rule.support == Support::kRefused) field.error_at_key(fmt::format("{} is not supported: it {}", rule.name, rule.why));
-    if (rule.support == Support::kNoted) node_.report().noted(rule_, rule, field.key_place(), node_.owner());
+    if (rule.support == Support::kRefused)
+      field.error_at_key(fmt::format("{} is not supported: it {}", rule.name, rule.why));
+    if (rule.support == Support::kNoted)
+      node_.report().noted(rule_, rule, field.key_place(), node_.owner());
     return;
   }
   std::vector<std::string> names;
   for (const FieldRule& known : rule_.fields) names.emplace_back(known.name);
-  field.error_at_key(fmt::format("unknown field \"{}\"{}", key, text::did_you_mean_suffix(key, names)),
-                     fmt::format("the fields here are {}", fmt::join(names, ", ")));
+  field.error_at_key(
+      fmt::format("unknown field \"{}\"{}", key, text::did_you_mean_suffix(key, names)),
+      fmt::format("the fields here are {}", fmt::join(names, ", ")));
 }
 
 std::size_t Message::index_of(std::string_view name) const {
@@ -218,10 +232,12 @@ std::optional<Node> Message::any(std::string_view name) const {
   return node_.child(found.key, *found.value);
 }
 
-std::optional<std::string_view> Message::only_one(std::initializer_list<std::string_view> names, bool required) const {
+std::optional<std::string_view> Message::only_one(std::initializer_list<std::string_view> names,
+                                                  bool required) const {
   std::optional<std::string_view> out;
   for (const std::string_view name : names) {
-    const bool present = name == "constant" || name == "defaultValue" ? any(name).has_value() : has(name);
+    const bool present =
+        name == "constant" || name == "defaultValue" ? any(name).has_value() : has(name);
     if (!present) continue;
     if (out) {
       node_.error(fmt::format("{} and {} exclude each other", *out, name), "keep one of the two");

@@ -14,8 +14,9 @@
 #include "cresset/codec/document.h"
 #include "cresset/codec/support.h"
 
-// Taking a document apart, message by message, with everything wrong in it collected. Single-threaded; a Node or Message
-// lives on the stack of the function that reads it, and points to the one it came from.
+// Taking a document apart, message by message, with everything wrong in it collected.
+// Single-threaded; a Node or Message lives on the stack of the function that reads it, and points
+// to the one it came from.
 namespace cresset::codec {
 
 struct Finding {
@@ -29,7 +30,8 @@ class Report {
  public:
   void error(Place place, std::string message, std::string help = {});
   // A field that has no effect: told once for all its occurrences.
-  void noted(const MessageRule& message, const FieldRule& field, Place place, std::string_view owner);
+  void noted(const MessageRule& message, const FieldRule& field, Place place,
+             std::string_view owner);
   // Something else without effect.
   void warning(Place place, std::string message);
 
@@ -56,7 +58,8 @@ class Report {
 // A value and where it stands.
 class Node {
  public:
-  Node(const Value& value, Report& report, std::size_t document) : value_(&value), report_(&report), document_(document) {}
+  Node(const Value& value, Report& report, std::size_t document)
+      : value_(&value), report_(&report), document_(document) {}
 
   [[nodiscard]] const Value& value() const { return *value_; }
   [[nodiscard]] Report& report() const { return *report_; }
@@ -66,7 +69,8 @@ class Node {
   [[nodiscard]] std::string pointer() const;
   [[nodiscard]] Place place() const { return {document_, pointer(), false}; }
   [[nodiscard]] Place key_place() const { return {document_, pointer(), true}; }
-  // The key of the innermost of the maps tasks, components, executors … that this stands in; empty when in none.
+  // The key of the innermost of the maps tasks, components, executors … that this stands in; empty
+  // when in none.
   [[nodiscard]] std::string owner() const;
 
   void error(std::string message, std::string help = {}) const;
@@ -77,7 +81,8 @@ class Node {
   // Readers of one value; on a wrong kind they report and return nothing.
   [[nodiscard]] std::optional<std::string> text() const;
   [[nodiscard]] std::optional<bool> flag() const;
-  [[nodiscard]] std::optional<double> number() const;        // numbers, and their text, as protobuf's JSON allows
+  [[nodiscard]] std::optional<double> number()
+      const;  // numbers, and their text, as protobuf's JSON allows
   [[nodiscard]] std::optional<std::int64_t> integer() const;
   [[nodiscard]] bool expect_struct() const;
   [[nodiscard]] bool expect_list() const;
@@ -111,8 +116,9 @@ class Node {
   std::size_t document_ = 0;
 };
 
-// A struct whose fields have been checked against their rule: unknown and refused ones are reported, ignored ones noted,
-// null ones count as absent, and both spellings of a name are accepted.
+// A struct whose fields have been checked against their rule: unknown and refused ones are
+// reported, ignored ones noted, null ones count as absent, and both spellings of a name are
+// accepted.
 class Message {
  public:
   Message(const Node& node, std::string_view rule);
@@ -126,13 +132,15 @@ class Message {
   // The same for fields whose type is any JSON value: null is a value.
   [[nodiscard]] std::optional<Node> any(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return field(name).has_value(); }
-  // The only one of `names` that is there; reports when there are several, and with `required` when there is none.
-  [[nodiscard]] std::optional<std::string_view> only_one(std::initializer_list<std::string_view> names,
-                                                         bool required = true) const;
+  // The only one of `names` that is there; reports when there are several, and with `required` when
+  // there is none.
+  [[nodiscard]] std::optional<std::string_view> only_one(
+      std::initializer_list<std::string_view> names, bool required = true) const;
 
-  [[nodiscard]] std::string text(std::string_view name) const;           // "" when absent
-  [[nodiscard]] std::string required_text(std::string_view name) const;  // absent or empty is an error
-  [[nodiscard]] bool flag(std::string_view name) const;                  // false when absent
+  [[nodiscard]] std::string text(std::string_view name) const;  // "" when absent
+  [[nodiscard]] std::string required_text(
+      std::string_view name) const;                      // absent or empty is an error
+  [[nodiscard]] bool flag(std::string_view name) const;  // false when absent
   [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
 
   template <class F>

@@ -10,7 +10,9 @@ namespace cresset::codec {
 
 namespace {
 
-Value time_value(const std::optional<WallTime>& time) { return time ? Value(to_rfc3339(*time)) : Value(); }
+Value time_value(const std::optional<WallTime>& time) {
+  return time ? Value(to_rfc3339(*time)) : Value();
+}
 
 Value failure_value(const std::optional<model::Failure>& failure) {
   if (!failure) return {};
@@ -19,14 +21,16 @@ Value failure_value(const std::optional<model::Failure>& failure) {
 
 std::string_view title_of(const model::ArtifactType& type) {
   if (!type.schema_title.empty()) return type.schema_title;
-  return type.schema_uri.empty() ? std::string_view(type.instance_schema) : std::string_view(type.schema_uri);
+  return type.schema_uri.empty() ? std::string_view(type.instance_schema)
+                                 : std::string_view(type.schema_uri);
 }
 
 Value artifact_value(const model::Artifact& artifact) {
-  return Value::make_struct({{"name", artifact.name},
-                             {"type", title_of(artifact.type)},
-                             {"uri", artifact.uri},
-                             {"metadata", artifact.metadata.is_null() ? Value(Value::Struct{}) : artifact.metadata}});
+  return Value::make_struct(
+      {{"name", artifact.name},
+       {"type", title_of(artifact.type)},
+       {"uri", artifact.uri},
+       {"metadata", artifact.metadata.is_null() ? Value(Value::Struct{}) : artifact.metadata}});
 }
 
 // {"parameters": {…}, "artifacts": {name: [artifact, …]}}
@@ -40,7 +44,8 @@ Value bindings_value(const model::Bindings& bindings, F&& artifact_to_value) {
     for (const model::Artifact& artifact : list) items.push_back(artifact_to_value(artifact));
     artifacts.append(name, Value(std::move(items)));
   }
-  return Value::make_struct({{"parameters", Value(std::move(parameters))}, {"artifacts", Value(std::move(artifacts))}});
+  return Value::make_struct(
+      {{"parameters", Value(std::move(parameters))}, {"artifacts", Value(std::move(artifacts))}});
 }
 
 Value task_value(const model::TaskView& task) {
@@ -58,7 +63,8 @@ Value task_value(const model::TaskView& task) {
 }
 
 Error damaged(std::string_view what) {
-  return make_error(Code::kDataLoss, "the stored record is damaged: {} is missing or of the wrong kind", what);
+  return make_error(Code::kDataLoss,
+                    "the stored record is damaged: {} is missing or of the wrong kind", what);
 }
 
 Result<std::string> text_field(const Value& value, std::string_view name) {
@@ -114,7 +120,8 @@ Result<model::Artifact> decode_artifact(const Value& value) {
   CR_TRY(out.custom_path, text_field(value, "custom_path"));
   CR_TRY(out.digest, text_field(value, "digest"));
   const Value* metadata = value.find("metadata");
-  if (metadata == nullptr || !(metadata->is_struct() || metadata->is_null())) return damaged("metadata");
+  if (metadata == nullptr || !(metadata->is_struct() || metadata->is_null()))
+    return damaged("metadata");
   out.metadata = *metadata;
   return out;
 }
@@ -125,7 +132,8 @@ Result<model::Bindings> decode_bindings(const Value& value) {
   if (parameters == nullptr || !parameters->is_struct()) return damaged("parameters");
   if (artifacts == nullptr || !artifacts->is_struct()) return damaged("artifacts");
   model::Bindings out;
-  for (const auto& [name, parameter] : parameters->as_struct()) out.parameters.emplace(name, parameter);
+  for (const auto& [name, parameter] : parameters->as_struct())
+    out.parameters.emplace(name, parameter);
   for (const auto& [name, list] : artifacts->as_struct()) {
     if (!list.is_list()) return damaged("artifacts");
     std::vector<model::Artifact>& decoded = out.artifacts[name];

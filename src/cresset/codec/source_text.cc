@@ -12,12 +12,18 @@ namespace {
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // The character at `offset`, or nothing when it is no shortest-form UTF-8 of a scalar value.
-std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset, std::size_t& length) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[offset + i])); };
+std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset,
+                                    std::size_t& length) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[offset + i]));
+  };
   const std::uint32_t lead = byte(0);
   length = 1;
   if (lead < 0x80) return lead;
-  const std::size_t wanted = lead >= 0xF0 && lead < 0xF8 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0;
+  const std::size_t wanted = lead >= 0xF0 && lead < 0xF8   ? 4
+                             : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xC2 && lead < 0xE0 ? 2
+                                                           : 0;
   if (wanted == 0 || offset + wanted > text.size()) return std::nullopt;
   std::uint32_t out = lead & (0xFFu >> (wanted + 1));
   for (std::size_t i = 1; i < wanted; ++i) {
@@ -25,16 +31,19 @@ std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset, s
     out = (out << 6) | (byte(i) & 0x3F);
   }
   constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (out < kSmallest[wanted] || out > 0x10FFFF || (out >= 0xD800 && out < 0xE000)) return std::nullopt;
+  if (out < kSmallest[wanted] || out > 0x10FFFF || (out >= 0xD800 && out < 0xE000))
+    return std::nullopt;
   length = wanted;
   return out;
 }
 
 }  // namespace
 
-text::Position position_in_line(std::string_view text, std::size_t offset, std::size_t line, std::size_t bytes_before) {
+text::Position position_in_line(std::string_view text, std::size_t offset, std::size_t line,
+                                std::size_t bytes_before) {
   const std::string_view before = text.substr(offset - bytes_before, bytes_before);
-  const auto characters = static_cast<std::size_t>(std::ranges::count_if(before, [](char c) { return !is_continuation(c); }));
+  const auto characters = static_cast<std::size_t>(
+      std::ranges::count_if(before, [](char c) { return !is_continuation(c); }));
   return {line + 1, characters + 1};
 }
 
@@ -57,10 +66,13 @@ std::optional<TextFault> find_text_fault(std::string_view text) {
     }
     std::size_t length = 1;
     const auto character = decode(text, offset, length);
-    if (!character) return TextFault{offset, fmt::format("the byte 0x{:02X} is not valid UTF-8", byte)};
-    const bool line_break_or_tab = *character == '\t' || *character == '\n' || *character == '\r' || *character == 0x85;
+    if (!character)
+      return TextFault{offset, fmt::format("the byte 0x{:02X} is not valid UTF-8", byte)};
+    const bool line_break_or_tab =
+        *character == '\t' || *character == '\n' || *character == '\r' || *character == 0x85;
     if (!line_break_or_tab && (*character < 0x20 || (*character >= 0x7F && *character < 0xA0))) {
-      return TextFault{offset, fmt::format("the control character U+{:04X} may not stand in a text", *character)};
+      return TextFault{offset, fmt::format("the control character U+{:04X} may not stand in a text",
+                                           *character)};
     }
     offset += length;
   }

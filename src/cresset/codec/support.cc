@@ -15,8 +15,10 @@ constexpr auto kRefused = Support::kRefused;
 
 constexpr std::string_view kCluster = "is for a cluster: a step here is a process of this machine";
 constexpr std::string_view kPlacing = "chooses among the nodes of a cluster";
-constexpr std::string_view kImages = "is about pulling images, and a step here runs without its image";
-constexpr std::string_view kClusterClean = "is when a cluster clears away finished workflows; here `cresset rm` and `cresset gc` do";
+constexpr std::string_view kImages =
+    "is about pulling images, and a step here runs without its image";
+constexpr std::string_view kClusterClean =
+    "is when a cluster clears away finished workflows; here `cresset rm` and `cresset gc` do";
 
 // Files and envelope
 constexpr FieldRule kPipelineJob[] = {
@@ -49,19 +51,24 @@ constexpr FieldRule kComponentSpec[] = {
     {"outputDefinitions"},
     {"dag"},
     {"executorLabel"},
-    {"singlePlatformSpecs", kNoted, "was merged into the platform settings when the pipeline was compiled; only those count"},
+    {"singlePlatformSpecs", kNoted,
+     "was merged into the platform settings when the pipeline was compiled; only those count"},
     {"taskConfigPassthroughs", kNoted,
-     "hands a task's settings on to jobs that it starts on a cluster; here they stay with the task, and its TASK_CONFIG input is empty"},
+     "hands a task's settings on to jobs that it starts on a cluster; here they stay with the "
+     "task, and its TASK_CONFIG input is empty"},
 };
 constexpr FieldRule kDefinitions[] = {{"parameters"}, {"artifacts"}};
 constexpr FieldRule kInputParameter[] = {{"parameterType"}, {"type"},     {"defaultValue"},
                                          {"isOptional"},    {"literals"}, {"description"}};
-constexpr FieldRule kInputArtifact[] = {{"artifactType"}, {"isArtifactList"}, {"isOptional"}, {"description"}};
+constexpr FieldRule kInputArtifact[] = {
+    {"artifactType"}, {"isArtifactList"}, {"isOptional"}, {"description"}};
 constexpr FieldRule kOutputParameter[] = {{"parameterType"}, {"type"}, {"description"}};
 constexpr FieldRule kOutputArtifact[] = {
-    {"artifactType"}, {"isArtifactList"}, {"metadata"}, {"description"}, {"properties"}, {"customProperties"},
+    {"artifactType"}, {"isArtifactList"}, {"metadata"},
+    {"description"},  {"properties"},     {"customProperties"},
 };
-constexpr FieldRule kArtifactTypeSchema[] = {{"schemaTitle"}, {"schemaVersion"}, {"schemaUri"}, {"instanceSchema"}};
+constexpr FieldRule kArtifactTypeSchema[] = {
+    {"schemaTitle"}, {"schemaVersion"}, {"schemaUri"}, {"instanceSchema"}};
 
 // Dags
 constexpr FieldRule kDagSpec[] = {{"tasks"}, {"outputs"}};
@@ -74,8 +81,10 @@ constexpr FieldRule kArtifactSelector[] = {{"producerSubtask"}, {"outputArtifact
 
 // Tasks
 constexpr FieldRule kTask[] = {
-    {"taskInfo"},      {"componentRef"},      {"inputs"},           {"dependentTasks"}, {"cachingOptions"},
-    {"triggerPolicy"}, {"parameterIterator"}, {"artifactIterator"}, {"iteratorPolicy"}, {"retryPolicy"},
+    {"taskInfo"},          {"componentRef"},     {"inputs"},
+    {"dependentTasks"},    {"cachingOptions"},   {"triggerPolicy"},
+    {"parameterIterator"}, {"artifactIterator"}, {"iteratorPolicy"},
+    {"retryPolicy"},
 };
 constexpr FieldRule kTaskInfo[] = {{"name"}};
 constexpr FieldRule kComponentRef[] = {{"name"}};
@@ -97,35 +106,36 @@ constexpr FieldRule kParameterItems[] = {{"raw"}, {"inputParameter"}};
 constexpr FieldRule kArtifactIterator[] = {{"items"}, {"itemInput"}};
 constexpr FieldRule kArtifactItems[] = {{"inputArtifact"}};
 constexpr FieldRule kIteratorPolicy[] = {{"parallelismLimit"}};
-constexpr FieldRule kRetryPolicy[] = {{"maxRetryCount"}, {"backoffDuration"}, {"backoffFactor"}, {"backoffMaxDuration"}};
+constexpr FieldRule kRetryPolicy[] = {
+    {"maxRetryCount"}, {"backoffDuration"}, {"backoffFactor"}, {"backoffMaxDuration"}};
 
 // Executors
 constexpr FieldRule kDeployment[] = {{"executors"}};
 constexpr FieldRule kExecutor[] = {
     {"container"},
     {"importer"},
-    {"resolver", kRefused, "asks a metadata service for artifacts, which no open-source engine does; import them by URI instead"},
+    {"resolver", kRefused,
+     "asks a metadata service for artifacts, which no open-source engine does; import them by URI "
+     "instead"},
     {"customJob", kRefused, "is a job of Google Cloud; use a container"},
 };
 constexpr FieldRule kContainer[] = {
-    {"image"},
-    {"command"},
-    {"args"},
-    {"env"},
-    {"resources"},
-    {"lifecycle", kNoted, "holds a check before the cache that no engine runs"},
+    {"image"},     {"command"},
+    {"args"},      {"env"},
+    {"resources"}, {"lifecycle", kNoted, "holds a check before the cache that no engine runs"},
 };
 constexpr FieldRule kLifecycle[] = {{"preCacheCheck"}};
 constexpr FieldRule kLifecycleExec[] = {{"command"}, {"args"}};
 constexpr FieldRule kEnvVar[] = {{"name"}, {"value"}};
 constexpr FieldRule kResources[] = {
-    {"resourceCpuLimit"},      {"resourceCpuRequest"}, {"resourceMemoryLimit"}, {"resourceMemoryRequest"}, {"cpuLimit"}, {"cpuRequest"},
-    {"memoryLimit"}, {"memoryRequest"}, {"accelerator"},
+    {"resourceCpuLimit"},      {"resourceCpuRequest"}, {"resourceMemoryLimit"},
+    {"resourceMemoryRequest"}, {"cpuLimit"},           {"cpuRequest"},
+    {"memoryLimit"},           {"memoryRequest"},      {"accelerator"},
 };
 constexpr FieldRule kAccelerator[] = {{"resourceType"}, {"resourceCount"}, {"type"}, {"count"}};
 constexpr FieldRule kImporter[] = {
-    {"artifactUri"}, {"typeSchema"},        {"metadata"},   {"reimport"},
-    {"properties"},  {"customProperties"}, {"downloadToWorkspace"},
+    {"artifactUri"},      {"typeSchema"},          {"metadata"}, {"reimport"}, {"properties"},
+    {"customProperties"}, {"downloadToWorkspace"},
 };
 
 // Platform settings
@@ -144,12 +154,15 @@ constexpr FieldRule kPipelineConfig[] = {
     {"resourceTtlOnCompletion", kNoted, kClusterClean},
     {"resourceTtlOnSuccess", kNoted, kClusterClean},
     {"resourceTtlOnFailure", kNoted, kClusterClean},
-    {"semaphoreKey", kRefused, "limits how many runs go at once, which this engine does not do yet; remove it"},
-    {"mutexName", kRefused, "lets one run go at a time, which this engine does not do yet; remove it"},
+    {"semaphoreKey", kRefused,
+     "limits how many runs go at once, which this engine does not do yet; remove it"},
+    {"mutexName", kRefused,
+     "lets one run go at a time, which this engine does not do yet; remove it"},
 };
 constexpr FieldRule kWorkspace[] = {
     {"size"},
-    {"kubernetes", kNoted, "chooses the volume of a cluster; here the workspace is a folder of the run"},
+    {"kubernetes", kNoted,
+     "chooses the volume of a cluster; here the workspace is a folder of the run"},
 };
 constexpr FieldRule kWorkspaceKubernetes[] = {{"pvcSpecPatch"}};
 constexpr FieldRule kExecutorConfig[] = {
@@ -171,16 +184,23 @@ constexpr FieldRule kExecutorConfig[] = {
     {"imagePullPolicy", kNoted, kImages},
     {"enabledSharedMemory", kNoted, "enlarges a pod's /dev/shm; a process has the machine's"},
     {"securityContext", kNoted, "sets the user of a pod; a step here runs as you"},
-    {"initContainers", kRefused, "runs further containers beside the step, which needs a pod; run the pipeline on a cluster, or do their work in the step"},
+    {"initContainers", kRefused,
+     "runs further containers beside the step, which needs a pod; run the pipeline on a cluster, "
+     "or do their work in the step"},
 };
-constexpr FieldRule kSecretAsVolume[] = {{"secretNameParameter"}, {"secretName"}, {"mountPath"}, {"optional"}};
-constexpr FieldRule kSecretAsEnv[] = {{"secretNameParameter"}, {"secretName"}, {"keyToEnv"}, {"optional"}};
+constexpr FieldRule kSecretAsVolume[] = {
+    {"secretNameParameter"}, {"secretName"}, {"mountPath"}, {"optional"}};
+constexpr FieldRule kSecretAsEnv[] = {
+    {"secretNameParameter"}, {"secretName"}, {"keyToEnv"}, {"optional"}};
 constexpr FieldRule kSecretKeyToEnv[] = {{"secretKey"}, {"envVar"}};
-constexpr FieldRule kConfigMapAsVolume[] = {{"configMapNameParameter"}, {"configMapName"}, {"mountPath"}, {"optional"}};
-constexpr FieldRule kConfigMapAsEnv[] = {{"configMapNameParameter"}, {"configMapName"}, {"keyToEnv"}, {"optional"}};
+constexpr FieldRule kConfigMapAsVolume[] = {
+    {"configMapNameParameter"}, {"configMapName"}, {"mountPath"}, {"optional"}};
+constexpr FieldRule kConfigMapAsEnv[] = {
+    {"configMapNameParameter"}, {"configMapName"}, {"keyToEnv"}, {"optional"}};
 constexpr FieldRule kConfigMapKeyToEnv[] = {{"configMapKey"}, {"envVar"}};
 constexpr FieldRule kPvcMount[] = {
-    {"pvcNameParameter"}, {"constant"}, {"taskOutputParameter"}, {"componentInputParameter"}, {"mountPath"}, {"subPath"},
+    {"pvcNameParameter"},        {"constant"},  {"taskOutputParameter"},
+    {"componentInputParameter"}, {"mountPath"}, {"subPath"},
 };
 constexpr FieldRule kEmptyDirMount[] = {
     {"volumeName"},
@@ -203,10 +223,11 @@ constexpr FieldRule kPodMetadata[] = {{"labels"}, {"annotations"}};
 constexpr FieldRule kImagePullSecret[] = {{"secretNameParameter"}, {"secretName"}};
 constexpr FieldRule kToleration[] = {{"key"},    {"operator"},          {"value"},
                                      {"effect"}, {"tolerationSeconds"}, {"tolerationJson"}};
-constexpr FieldRule kNodeAffinity[] = {{"matchExpressions"}, {"matchFields"}, {"weight"}, {"nodeAffinityJson"}};
+constexpr FieldRule kNodeAffinity[] = {
+    {"matchExpressions"}, {"matchFields"}, {"weight"}, {"nodeAffinityJson"}};
 constexpr FieldRule kPodAffinity[] = {
-    {"matchPodExpressions"}, {"matchPodLabels"}, {"topologyKey"}, {"namespaces"}, {"matchNamespaceExpressions"},
-    {"matchNamespaceLabels"}, {"weight"}, {"anti"},
+    {"matchPodExpressions"},       {"matchPodLabels"},       {"topologyKey"}, {"namespaces"},
+    {"matchNamespaceExpressions"}, {"matchNamespaceLabels"}, {"weight"},      {"anti"},
 };
 constexpr FieldRule kSharedMemory[] = {{"volumeName"}, {"size"}};
 constexpr FieldRule kSecurityContext[] = {{"runAsUser"}, {"runAsGroup"}, {"runAsNonRoot"}};
@@ -290,9 +311,12 @@ constexpr MessageRule kRules[] = {
 
 std::string_view word_for(Support support) {
   switch (support) {
-    case Support::kHonoured: return "honoured";
-    case Support::kNoted: return "noted";
-    case Support::kRefused: return "refused";
+    case Support::kHonoured:
+      return "honoured";
+    case Support::kNoted:
+      return "noted";
+    case Support::kRefused:
+      return "refused";
   }
   return {};
 }

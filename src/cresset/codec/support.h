@@ -4,12 +4,13 @@
 #include <string>
 #include <string_view>
 
-// What this engine does with each field of the IR: one table, which the readers obey and docs/kfp-support.md shows.
+// What this engine does with each field of the IR: one table, which the readers obey and
+// docs/kfp-support.md shows.
 namespace cresset::codec {
 
 enum class Support {
   kHonoured,
-  kNoted,    // accepted and without effect here; a run says so once
+  kNoted,  // accepted and without effect here; a run says so once
   kRefused,
 };
 

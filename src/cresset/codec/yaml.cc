@@ -36,13 +36,16 @@ class Builder final : public YAML::EventHandler {
     add(mark, anchor, Value(), {sizeof(Value), 0});
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     add(mark, anchor, scalar(mark, tag, value), {sizeof(Value) + value.size(), 0});
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto known = anchors_.find(anchor);
-    if (known == anchors_.end()) throw YamlRefusal{mark, "this alias stands inside the value that it names", "write the value out"};
+    if (known == anchors_.end())
+      throw YamlRefusal{mark, "this alias stands inside the value that it names",
+                        "write the value out"};
     const Anchored& anchored = known->second;
     spend(mark, anchored.extent.bytes);
     check_depth(mark, anchored.extent.depth);
@@ -72,8 +75,8 @@ class Builder final : public YAML::EventHandler {
     YAML::Mark mark;
     YAML::anchor_t anchor = 0;
     Extent extent;
-    std::optional<std::string> key;      // of the map's entry whose value comes next
-    std::vector<YAML::Mark> key_marks;   // of all entries
+    std::optional<std::string> key;     // of the map's entry whose value comes next
+    std::vector<YAML::Mark> key_marks;  // of all entries
   };
   struct Anchored {
     Value value;
@@ -87,21 +90,26 @@ class Builder final : public YAML::EventHandler {
     return *std::move(resolved);
   }
 
-  static void check_collection_tag(const YAML::Mark& mark, const std::string& tag, std::string_view expected) {
+  static void check_collection_tag(const YAML::Mark& mark, const std::string& tag,
+                                   std::string_view expected) {
     if (tag == "?" || tag == "!" || tag == expected) return;
-    throw YamlRefusal{mark, "the tag " + tag + " is not supported", "write the value with YAML's own lists and maps"};
+    throw YamlRefusal{mark, "the tag " + tag + " is not supported",
+                      "write the value with YAML's own lists and maps"};
   }
 
   void check_depth(const YAML::Mark& mark, std::size_t further) const {
     if (frames_.size() + further <= limits_.depth) return;
-    throw YamlRefusal{mark, "lists and maps are nested more than " + std::to_string(limits_.depth) + " deep",
-                      "flatten the value, or pass it as text"};
+    throw YamlRefusal{
+        mark, "lists and maps are nested more than " + std::to_string(limits_.depth) + " deep",
+        "flatten the value, or pass it as text"};
   }
 
   void spend(const YAML::Mark& mark, std::size_t bytes) {
     spent_ += bytes;
     if (spent_ <= limits_.alias_bytes) return;
-    throw YamlRefusal{mark, "the aliases of this text expand to more than " + std::to_string(limits_.alias_bytes >> 20) + " MB",
+    throw YamlRefusal{mark,
+                      "the aliases of this text expand to more than " +
+                          std::to_string(limits_.alias_bytes >> 20) + " MB",
                       "write the repeated values out, or fewer of them"};
   }
 
@@ -142,8 +150,9 @@ class Builder final : public YAML::EventHandler {
 
   void add_key(Frame& frame, const YAML::Mark& mark, Value key) {
     if (!key.is_string()) {
-      throw YamlRefusal{mark, "a key must be a string, and this one reads as a " + std::string(key.kind_name()),
-                        "put the key in quotes"};
+      throw YamlRefusal{
+          mark, "a key must be a string, and this one reads as a " + std::string(key.kind_name()),
+          "put the key in quotes"};
     }
     if (key.as_string() == "<<") {
       const auto offset = static_cast<std::size_t>(std::max(mark.pos, 0));
@@ -162,7 +171,8 @@ class Builder final : public YAML::EventHandler {
     keys.reserve(fields.size());
     for (const auto& [key, value] : fields) keys.emplace_back(key, keys.size());
     std::ranges::sort(keys);
-    std::optional<std::pair<std::size_t, std::size_t>> twice;  // earliest second occurrence, and the first
+    std::optional<std::pair<std::size_t, std::size_t>>
+        twice;  // earliest second occurrence, and the first
     for (std::size_t i = 1; i < keys.size(); ++i) {
       if (keys[i].first != keys[i - 1].first) continue;
       if (!twice || keys[i].second < twice->first) twice = {keys[i].second, keys[i - 1].second};
@@ -171,15 +181,16 @@ class Builder final : public YAML::EventHandler {
     const text::Position first = to_position(text_, frame.key_marks[twice->second]);
     const std::string& name = (fields.begin() + static_cast<std::ptrdiff_t>(twice->first))->first;
     throw YamlRefusal{frame.key_marks[twice->first],
-                      "the key \"" + name + "\" occurs twice in this map, first in line " + std::to_string(first.line) +
-                          ", column " + std::to_string(first.column),
+                      "the key \"" + name + "\" occurs twice in this map, first in line " +
+                          std::to_string(first.line) + ", column " + std::to_string(first.column),
                       "remove or rename one of the two"};
   }
 
   void end_document(Value value) {
     if (value.is_null()) return;
     if (documents_.size() == limits_.documents) {
-      throw YamlRefusal{document_mark_, "more than " + std::to_string(limits_.documents) + " documents in one file",
+      throw YamlRefusal{document_mark_,
+                        "more than " + std::to_string(limits_.documents) + " documents in one file",
                         "keep one pipeline, and its platform settings, in a file"};
     }
     documents_.push_back(std::move(value));
@@ -196,14 +207,15 @@ class Builder final : public YAML::EventHandler {
 
 }  // namespace
 
-Result<std::vector<Value>> read_yaml(std::string_view text, const DocumentLimits& limits, DocumentError& error) {
+Result<std::vector<Value>> read_yaml(std::string_view text, const DocumentLimits& limits,
+                                     DocumentError& error) {
   Builder builder(text, limits);
   try {
     parse_yaml_events(text, builder);
   } catch (const YamlRefusal& refusal) {
     error = {to_position(text, refusal.mark), refusal.message, refusal.help};
-    return make_error(Code::kInvalidArgument, "line {}, column {}: {}", error.position.line, error.position.column,
-                      error.message);
+    return make_error(Code::kInvalidArgument, "line {}, column {}: {}", error.position.line,
+                      error.position.column, error.message);
   }
   return builder.take();
 }

@@ -47,11 +47,13 @@ class WatchedText final : public std::streambuf {
       if (kTokenCharacters.find(c) == std::string_view::npos) continue;
       ++pending_tokens_;
       if (c == '[' || c == '{') ++pending_nesting_;
-      if (c == ']' || c == '}') pending_nesting_ = std::max<std::ptrdiff_t>(0, pending_nesting_ - 1);
+      if (c == ']' || c == '}')
+        pending_nesting_ = std::max<std::ptrdiff_t>(0, pending_nesting_ - 1);
     }
     if (pending_tokens_ <= kPendingTokensMax && pending_nesting_ <= kPendingNestingMax) return;
     throw YamlRefusal{YAML::Mark::null_mark(),
-                      "one value is too large or too deeply nested for YAML's flow style ([…], {…}) or a quoted text",
+                      "one value is too large or too deeply nested for YAML's flow style ([…], "
+                      "{…}) or a quoted text",
                       "write the file as JSON, or the value in block style"};
   }
 
@@ -59,15 +61,18 @@ class WatchedText final : public std::streambuf {
   std::ptrdiff_t pending_nesting_ = 0;
 };
 
-// Passes events on, tells the stream, and sees to it that documents after the first begin with "---".
+// Passes events on, tells the stream, and sees to it that documents after the first begin with
+// "---".
 class Relay final : public YAML::EventHandler {
  public:
-  Relay(std::string_view text, WatchedText& stream, YAML::EventHandler& next) : text_(text), stream_(stream), next_(next) {}
+  Relay(std::string_view text, WatchedText& stream, YAML::EventHandler& next)
+      : text_(text), stream_(stream), next_(next) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     const auto offset = static_cast<std::size_t>(std::max(mark.pos, 0));
     if (!first_ && !text_.substr(std::min(offset, text_.size())).starts_with("---")) {
-      throw YamlRefusal{mark, "text after the end of the document", "check the indentation of this line"};
+      throw YamlRefusal{mark, "text after the end of the document",
+                        "check the indentation of this line"};
     }
     first_ = false;
     stream_.on_event();
@@ -82,7 +87,8 @@ class Relay final : public YAML::EventHandler {
     stream_.on_event();
     next_.OnAlias(mark, anchor);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     stream_.on_event();
     next_.OnScalar(mark, tag, anchor, value);
   }
@@ -117,7 +123,8 @@ void parse_yaml_events(std::string_view text, YAML::EventHandler& handler) {
     while (parser.HandleNextDocument(relay)) {
     }
   } catch (const YAML::Exception& e) {
-    throw YamlRefusal{e.mark, e.msg, "check the indentation, the quotes and the brackets here and above"};
+    throw YamlRefusal{e.mark, e.msg,
+                      "check the indentation, the quotes and the brackets here and above"};
   }
 }
 

@@ -19,8 +19,10 @@ struct YamlRefusal {
   std::string help;
 };
 
-// Gives the events of all documents of a text to `handler`. yaml-cpp's own complaints come out as YamlRefusal too.
-// - yaml-cpp collects the tokens of a flow collection before it gives the first event of it: a text that makes it collect
+// Gives the events of all documents of a text to `handler`. yaml-cpp's own complaints come out as
+// YamlRefusal too.
+// - yaml-cpp collects the tokens of a flow collection before it gives the first event of it: a text
+// that makes it collect
 //   too many is refused, so that memory stays bounded.
 // - It takes text after the end of a document for another document: refused.
 void parse_yaml_events(std::string_view text, YAML::EventHandler& handler);

@@ -43,8 +43,8 @@ class Finder final : public YAML::EventHandler {
                 const std::string& value) override {
     scalar(mark, value);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                       YAML::EmitterStyle::value style) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value style) override {
     open(mark, style, false);
   }
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
@@ -89,7 +89,8 @@ class Finder final : public YAML::EventHandler {
   void begin_value(const YAML::Mark& mark, bool block) {
     YAML::Mark key = YAML::Mark::null_mark();
     if (!frames_.empty() && frames_.back().is_map) key = frames_.back().key;
-    if (!frames_.empty() && !frames_.back().is_map) pointer_ += '/' + std::to_string(frames_.back().index);
+    if (!frames_.empty() && !frames_.back().is_map)
+      pointer_ += '/' + std::to_string(frames_.back().index);
     if (const auto found = wanted_.find(pointer_); found != wanted_.end()) {
       found->second.value = block && !key.is_null() ? key : mark;
       found->second.key = key.is_null() ? mark : key;

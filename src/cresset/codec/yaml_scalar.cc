@@ -23,8 +23,9 @@ bool is_null(std::string_view text) {
 }
 
 std::optional<bool> as_bool(std::string_view text) {
-  static constexpr std::array<std::string_view, 9> kTrue{"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
-  static constexpr std::array<std::string_view, 9> kFalse{"no",    "No",    "NO",  "false", "False",
+  static constexpr std::array<std::string_view, 9> kTrue{"yes",  "Yes", "YES", "true", "True",
+                                                         "TRUE", "on",  "On",  "ON"};
+  static constexpr std::array<std::string_view, 9> kFalse{"no",    "No",  "NO",  "false", "False",
                                                           "FALSE", "off", "Off", "OFF"};
   if (is_one_of(text, kTrue)) return true;
   if (is_one_of(text, kFalse)) return false;
@@ -45,7 +46,9 @@ bool all_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-bool has_digit(std::string_view text) { return text.find_first_not_of('_') != std::string_view::npos; }
+bool has_digit(std::string_view text) {
+  return text.find_first_not_of('_') != std::string_view::npos;
+}
 
 // (:[0-5]?[0-9])+ , the minutes and seconds of YAML 1.1's base-60 numbers.
 bool is_sexagesimal_tail(std::string_view text) {
@@ -63,25 +66,28 @@ bool is_sexagesimal_tail(std::string_view text) {
 
 // [0-9][0-9_]* (or from 1 on)
 bool is_decimal(std::string_view text, char first_min) {
-  return !text.empty() && text.front() >= first_min && text.front() <= '9' && all_of(text, "0123456789_");
+  return !text.empty() && text.front() >= first_min && text.front() <= '9' &&
+         all_of(text, "0123456789_");
 }
 
 struct IntegerForm {
   int base = 10;
-  std::string_view digits;     // may hold '_'
-  std::string_view base_sixty; // ":30:00" or empty
+  std::string_view digits;      // may hold '_'
+  std::string_view base_sixty;  // ":30:00" or empty
 };
 
 std::optional<IntegerForm> integer_form(std::string_view text) {
-  if (text.starts_with("0b") && text.size() > 2 && all_of(text.substr(2), "01_") && has_digit(text.substr(2))) {
+  if (text.starts_with("0b") && text.size() > 2 && all_of(text.substr(2), "01_") &&
+      has_digit(text.substr(2))) {
     return IntegerForm{2, text.substr(2), {}};
   }
-  if (text.starts_with("0x") && text.size() > 2 && all_of(text.substr(2), "0123456789abcdefABCDEF_") &&
-      has_digit(text.substr(2))) {
+  if (text.starts_with("0x") && text.size() > 2 &&
+      all_of(text.substr(2), "0123456789abcdefABCDEF_") && has_digit(text.substr(2))) {
     return IntegerForm{16, text.substr(2), {}};
   }
   if (text == "0") return IntegerForm{10, text, {}};
-  if (text.starts_with('0') && text.size() > 1 && all_of(text, "01234567_")) return IntegerForm{8, text.substr(1), {}};
+  if (text.starts_with('0') && text.size() > 1 && all_of(text, "01234567_"))
+    return IntegerForm{8, text.substr(1), {}};
   if (is_decimal(text, '1')) return IntegerForm{10, text, {}};
   const std::size_t colon = text.find(':');
   if (colon != std::string_view::npos && is_decimal(text.substr(0, colon), '1') &&
@@ -126,7 +132,8 @@ Result<Value> parse_finite(std::string_view text, std::string_view shown) {
   double out = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    return make_error(Code::kInvalidArgument, "the number {} is too large or too small to be held", shown);
+    return make_error(Code::kInvalidArgument, "the number {} is too large or too small to be held",
+                      shown);
   }
   return Value(out);
 }
@@ -140,10 +147,11 @@ bool is_float(std::string_view text) {
   const std::size_t fraction_end = std::min(rest.find_first_not_of("0123456789_"), rest.size());
   const std::string_view fraction = rest.substr(0, fraction_end);
   rest.remove_prefix(fraction_end);
-  if (!whole.empty() ? !is_decimal(whole, '0') : fraction.empty() || !is_digit(fraction.front())) return false;
+  if (!whole.empty() ? !is_decimal(whole, '0') : fraction.empty() || !is_digit(fraction.front()))
+    return false;
   if (rest.empty()) return true;
-  return rest.size() >= 3 && (rest[0] == 'e' || rest[0] == 'E') && (rest[1] == '-' || rest[1] == '+') &&
-         all_of(rest.substr(2), "0123456789");
+  return rest.size() >= 3 && (rest[0] == 'e' || rest[0] == 'E') &&
+         (rest[1] == '-' || rest[1] == '+') && all_of(rest.substr(2), "0123456789");
 }
 
 // [0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*
@@ -151,7 +159,8 @@ bool is_sexagesimal_float(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::size_t point = text.find('.');
   return colon != std::string_view::npos && point != std::string_view::npos && colon < point &&
-         is_decimal(text.substr(0, colon), '0') && is_sexagesimal_tail(text.substr(colon, point - colon)) &&
+         is_decimal(text.substr(0, colon), '0') &&
+         is_sexagesimal_tail(text.substr(colon, point - colon)) &&
          all_of(text.substr(point + 1), "0123456789_");
 }
 
@@ -169,7 +178,8 @@ Value sexagesimal_float(std::string_view text) {
 }
 
 Error not_finite(std::string_view text) {
-  return make_error(Code::kInvalidArgument, "{} is no finite number; to mean the text, put it in quotes", text);
+  return make_error(Code::kInvalidArgument,
+                    "{} is no finite number; to mean the text, put it in quotes", text);
 }
 
 std::optional<Result<Value>> as_integer(std::string_view text) {
@@ -180,7 +190,8 @@ std::optional<Result<Value>> as_integer(std::string_view text) {
   const auto value = magnitude(*form);
   if (!value) {
     return make_error(Code::kInvalidArgument,
-                      "the integer {} is beyond ±9007199254740991, which a number cannot hold exactly; to mean the "
+                      "the integer {} is beyond ±9007199254740991, which a number cannot hold "
+                      "exactly; to mean the "
                       "text, put it in quotes",
                       text.substr(0, 60));
   }
@@ -191,8 +202,10 @@ std::optional<Result<Value>> as_float(std::string_view text) {
   std::string_view unsigned_text = text;
   const int sign = take_sign(unsigned_text);
   const bool has_sign = unsigned_text.size() != text.size();
-  if (is_one_of(unsigned_text, std::array<std::string_view, 3>{".inf", ".Inf", ".INF"})) return not_finite(text);
-  if (!has_sign && is_one_of(text, std::array<std::string_view, 3>{".nan", ".NaN", ".NAN"})) return not_finite(text);
+  if (is_one_of(unsigned_text, std::array<std::string_view, 3>{".inf", ".Inf", ".INF"}))
+    return not_finite(text);
+  if (!has_sign && is_one_of(text, std::array<std::string_view, 3>{".nan", ".NaN", ".NAN"}))
+    return not_finite(text);
   // PyYAML reads "-.5" as text: a sign goes with a digit before the point only.
   if (is_float(unsigned_text) && !(has_sign && unsigned_text.front() == '.')) {
     std::string digits = without_underscores(unsigned_text);
@@ -221,9 +234,12 @@ Result<Value> resolve_plain_scalar(std::string_view text) {
 }
 
 Result<Value> resolve_tagged_scalar(std::string_view tag, std::string_view text) {
-  if (!tag.starts_with(kCoreTag)) return make_error(Code::kUnimplemented, "the tag {} is not supported", tag);
+  if (!tag.starts_with(kCoreTag))
+    return make_error(Code::kUnimplemented, "the tag {} is not supported", tag);
   const std::string_view kind = tag.substr(kCoreTag.size());
-  const auto mismatch = [&] { return make_error(Code::kInvalidArgument, "\"{}\" is no value of !!{}", text, kind); };
+  const auto mismatch = [&] {
+    return make_error(Code::kInvalidArgument, "\"{}\" is no value of !!{}", text, kind);
+  };
   if (kind == "str") return Value(text);
   if (kind == "null") return is_null(text) ? Result<Value>(Value()) : mismatch();
   if (kind == "bool") {

@@ -24,10 +24,11 @@ Value digest_of(const std::vector<std::string>& texts) {
 std::string artifact_identity(const std::vector<model::Artifact>& list) {
   std::string out;
   for (const model::Artifact& artifact : list) {
-    Value identity = Value::make_struct({{"name", artifact.name},
-                                         {"type", artifact.type.schema_title},
-                                         {"metadata", artifact.metadata},
-                                         {"bytes", artifact.digest.empty() ? Value(artifact.uri) : Value(artifact.digest)}});
+    Value identity = Value::make_struct(
+        {{"name", artifact.name},
+         {"type", artifact.type.schema_title},
+         {"metadata", artifact.metadata},
+         {"bytes", artifact.digest.empty() ? Value(artifact.uri) : Value(artifact.digest)}});
     out += text::to_canonical_json(identity) + "\n";
   }
   return out;
@@ -35,14 +36,17 @@ std::string artifact_identity(const std::vector<model::Artifact>& list) {
 
 Value declared_outputs(const model::Component& component) {
   Value out = Value::make_struct();
-  for (const auto& [name, parameter] : component.output_parameters) out[name] = to_string(parameter.type);
+  for (const auto& [name, parameter] : component.output_parameters)
+    out[name] = to_string(parameter.type);
   for (const auto& [name, artifact] : component.output_artifacts) {
-    out[name] = artifact.type.schema_title + (artifact.is_list ? "[]" : "") + text::to_canonical_json(artifact.metadata);
+    out[name] = artifact.type.schema_title + (artifact.is_list ? "[]" : "") +
+                text::to_canonical_json(artifact.metadata);
   }
   return out;
 }
 
-std::vector<std::string> all_of(const std::vector<std::string>& first, const std::vector<std::string>& second) {
+std::vector<std::string> all_of(const std::vector<std::string>& first,
+                                const std::vector<std::string>& second) {
   std::vector<std::string> out = first;
   out.insert(out.end(), second.begin(), second.end());
   return out;
@@ -50,7 +54,8 @@ std::vector<std::string> all_of(const std::vector<std::string>& first, const std
 
 }  // namespace
 
-CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight, const Tooling& tooling) {
+CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight,
+                        const Tooling& tooling) {
   CacheKey out;
   out.parts = Value::make_struct({{"component", task.component_name}});
   if (!task.spec->caching.key.empty()) {
@@ -60,18 +65,23 @@ CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& 
     for (const auto& [name, value] : task.inputs.parameters) {
       out.parts["input " + name] = readable(text::to_canonical_json(value));
     }
-    for (const auto& [name, list] : task.inputs.artifacts) out.parts["input " + name] = readable(artifact_identity(list));
+    for (const auto& [name, list] : task.inputs.artifacts)
+      out.parts["input " + name] = readable(artifact_identity(list));
     out.parts["outputs"] = readable(text::to_canonical_json(declared_outputs(*task.component)));
-    // The image is not what runs here, and the SDK's version in its preamble changes nothing: the source does.
+    // The image is not what runs here, and the SDK's version in its preamble changes nothing: the
+    // source does.
     if (lightweight) {
       out.parts["source"] = digest_of({lightweight->source, lightweight->function});
-      out.parts["packages"] = readable(fmt::format("{}", fmt::join(lightweight->requirements, " ")));
+      out.parts["packages"] =
+          readable(fmt::format("{}", fmt::join(lightweight->requirements, " ")));
     } else {
       out.parts["command"] = digest_of(all_of(container.command, container.args));
       out.parts["program"] = tooling.program;
     }
-    for (const model::EnvVar& variable : container.env) out.parts["env " + variable.name] = readable(variable.value);
-    for (const auto& [name, value] : tooling.env) out.parts["env " + name] = "sha256:" + sha256_hex(value);
+    for (const model::EnvVar& variable : container.env)
+      out.parts["env " + variable.name] = readable(variable.value);
+    for (const auto& [name, value] : tooling.env)
+      out.parts["env " + name] = "sha256:" + sha256_hex(value);
     out.parts["interpreter"] = tooling.interpreter;
   }
   out.key = sha256_hex(text::to_canonical_json(out.parts));

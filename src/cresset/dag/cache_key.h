@@ -11,17 +11,20 @@ namespace cresset::dag {
 
 // What really runs, as the shell found it.
 struct Tooling {
-  std::string interpreter;  // fingerprint of the Python and its installed packages, environment included
-  std::string program;      // fingerprint of argv[0] for other containers; empty when there is none
+  std::string
+      interpreter;  // fingerprint of the Python and its installed packages, environment included
+  std::string program;  // fingerprint of argv[0] for other containers; empty when there is none
   std::vector<std::pair<std::string, std::string>> env;  // --env of the run
 };
 
-// docs/formats/cache-key.md. `parts` is a struct: each ingredient by name, as a short text or a digest, so that two keys can be compared by
-// eye. The key is the digest of the parts; a `cacheKey` of the IR replaces all parts but the component's name.
+// docs/formats/cache-key.md. `parts` is a struct: each ingredient by name, as a short text or a
+// digest, so that two keys can be compared by eye. The key is the digest of the parts; a `cacheKey`
+// of the IR replaces all parts but the component's name.
 struct CacheKey {
   std::string key;
   Value parts;
 };
-CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight, const Tooling& tooling);
+CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight,
+                        const Tooling& tooling);
 
 }  // namespace cresset::dag

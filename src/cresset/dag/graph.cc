@@ -14,7 +14,8 @@ std::set<std::string> upstream_names(const model::TaskSpec& spec) {
   std::set<std::string> names(spec.dependent_tasks.begin(), spec.dependent_tasks.end());
   for (const auto& [name, source] : spec.parameters) {
     if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
-    if (const auto* status = std::get_if<model::FinalStatusOf>(&source.from)) names.insert(status->task);
+    if (const auto* status = std::get_if<model::FinalStatusOf>(&source.from))
+      names.insert(status->task);
   }
   for (const auto& [name, source] : spec.artifacts) {
     if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
@@ -22,8 +23,9 @@ std::set<std::string> upstream_names(const model::TaskSpec& spec) {
   return names;
 }
 
-// dsl.ExitHandler compiles to a task that waits for a group named comp-exit-handler-N; one that is given the final
-// status means the same whatever the group is called. Other tasks with this strategy ignore failures, no more.
+// dsl.ExitHandler compiles to a task that waits for a group named comp-exit-handler-N; one that is
+// given the final status means the same whatever the group is called. Other tasks with this
+// strategy ignore failures, no more.
 bool is_exit_task(const model::TaskSpec& spec, const model::Dag& dag) {
   if (spec.strategy != model::TriggerStrategy::kAllUpstreamCompleted) return false;
   const bool wants_status = std::ranges::any_of(spec.parameters, [](const auto& entry) {
@@ -70,10 +72,12 @@ class Compiler {
     return static_cast<std::uint32_t>(graph_.dags.size() - 1);
   }
 
-  Result<GraphTask> compile_task(const std::string& name, const model::TaskSpec& spec, const model::Dag& dag) {
+  Result<GraphTask> compile_task(const std::string& name, const model::TaskSpec& spec,
+                                 const model::Dag& dag) {
     auto component = pipeline_.components.find(spec.component);
     if (component == pipeline_.components.end()) {
-      return make_error(Code::kInvalidArgument, "task \"{}\" refers to an unknown component \"{}\"", name, spec.component);
+      return make_error(Code::kInvalidArgument, "task \"{}\" refers to an unknown component \"{}\"",
+                        name, spec.component);
     }
     GraphTask task;
     task.name = name;
@@ -93,7 +97,8 @@ class Compiler {
   Result<std::uint32_t> component_dag(const std::string& name, const model::Dag& dag) {
     auto [entry, is_new] = dag_of_component_.try_emplace(name, kNoDag);
     if (!is_new) {
-      if (entry->second == kNoDag) return make_error(Code::kInvalidArgument, "component \"{}\" contains itself", name);
+      if (entry->second == kNoDag)
+        return make_error(Code::kInvalidArgument, "component \"{}\" contains itself", name);
       return entry->second;
     }
     CR_TRY(const std::uint32_t index, compile_dag(dag));
@@ -106,7 +111,8 @@ class Compiler {
       for (const std::string& name : upstream_names(*dag.tasks[i].spec)) {
         const std::uint32_t* producer = dag.find(name);
         if (producer == nullptr) {
-          return make_error(Code::kInvalidArgument, "task \"{}\" depends on an unknown task \"{}\"", dag.tasks[i].name, name);
+          return make_error(Code::kInvalidArgument, "task \"{}\" depends on an unknown task \"{}\"",
+                            dag.tasks[i].name, name);
         }
         dag.tasks[i].upstream.push_back(*producer);
         dag.tasks[*producer].downstream.push_back(i);
@@ -115,7 +121,8 @@ class Compiler {
     return {};
   }
 
-  // Tasks in an order in which producers come first; ties by name, so that ordinals do not depend on chance.
+  // Tasks in an order in which producers come first; ties by name, so that ordinals do not depend
+  // on chance.
   static Result<void> sort(GraphDag& dag) {
     std::vector<std::size_t> waiting(dag.tasks.size());
     std::deque<std::uint32_t> ready;
@@ -133,8 +140,10 @@ class Compiler {
       }
     }
     if (order.size() != dag.tasks.size()) {
-      const auto stuck = static_cast<std::size_t>(std::ranges::find_if(waiting, [](std::size_t n) { return n != 0; }) - waiting.begin());
-      return make_error(Code::kInvalidArgument, "task \"{}\" waits, by way of others, for itself", dag.tasks[stuck].name);
+      const auto stuck = static_cast<std::size_t>(
+          std::ranges::find_if(waiting, [](std::size_t n) { return n != 0; }) - waiting.begin());
+      return make_error(Code::kInvalidArgument, "task \"{}\" waits, by way of others, for itself",
+                        dag.tasks[stuck].name);
     }
     reorder(dag, order);
     return {};
@@ -167,6 +176,8 @@ const std::uint32_t* GraphDag::find(std::string_view task) const {
   return it == index.end() ? nullptr : &it->second;
 }
 
-Result<Graph> compile_graph(const model::Pipeline& pipeline) { return Compiler(pipeline).compile(); }
+Result<Graph> compile_graph(const model::Pipeline& pipeline) {
+  return Compiler(pipeline).compile();
+}
 
 }  // namespace cresset::dag

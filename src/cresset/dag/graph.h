@@ -12,7 +12,8 @@
 #include "cresset/model/run.h"
 #include "cresset/text/cel.h"
 
-// A pipeline compiled once: names turned into indices, edges into lists. Immutable; points into the pipeline.
+// A pipeline compiled once: names turned into indices, edges into lists. Immutable; points into the
+// pipeline.
 namespace cresset::dag {
 
 inline constexpr std::uint32_t kNoDag = std::numeric_limits<std::uint32_t>::max();
@@ -21,12 +22,13 @@ struct GraphTask {
   std::string name;  // key in its dag
   const model::TaskSpec* spec = nullptr;
   const model::Component* component = nullptr;
-  std::uint32_t dag = kNoDag;  // index in Graph::dags when the component is a dag
-  std::vector<std::uint32_t> upstream;    // indices of tasks in the same dag, without repetition
+  std::uint32_t dag = kNoDag;           // index in Graph::dags when the component is a dag
+  std::vector<std::uint32_t> upstream;  // indices of tasks in the same dag, without repetition
   std::vector<std::uint32_t> downstream;
   std::optional<text::CelExpression> condition;
   model::TaskKind kind = model::TaskKind::kContainer;  // as views show it
-  // Runs when its upstream has ended however it did, and after a cancel too: what dsl.ExitHandler compiles to.
+  // Runs when its upstream has ended however it did, and after a cancel too: what dsl.ExitHandler
+  // compiles to.
   bool exit_task = false;
 };
 
@@ -43,7 +45,8 @@ struct Graph {
   std::vector<GraphDag> dags;
 };
 
-// kInvalidArgument for what check_pipeline would have refused: unknown names, cycles, recursion, malformed conditions.
+// kInvalidArgument for what check_pipeline would have refused: unknown names, cycles, recursion,
+// malformed conditions.
 Result<Graph> compile_graph(const model::Pipeline& pipeline);
 
 }  // namespace cresset::dag

@@ -16,29 +16,36 @@ namespace {
 using model::State;
 
 // A reference inside a constant: other inputs of the same task, and the run itself.
-ReferenceLookup constant_lookup(const GraphTask& task, const Slots& slots, const RunContext& context, TaskOrdinal ordinal) {
+ReferenceLookup constant_lookup(const GraphTask& task, const Slots& slots,
+                                const RunContext& context, TaskOrdinal ordinal) {
   return [&task, &slots, &context, ordinal](const text::Reference& reference) -> Result<Value> {
     using Kind = text::Reference::Kind;
-    if (reference.kind == Kind::kJob) return job_reference(reference, context, task.spec->display_name, ordinal);
+    if (reference.kind == Kind::kJob)
+      return job_reference(reference, context, task.spec->display_name, ordinal);
     if (reference.kind == Kind::kInputParameter) {
       auto it = slots.parameters.find(reference.name);
       if (it != slots.parameters.end()) return *it->second;
-      return make_error(Code::kFailedPrecondition, "{} names an input that has no value", reference.text);
+      return make_error(Code::kFailedPrecondition, "{} names an input that has no value",
+                        reference.text);
     }
     if (reference.kind == Kind::kInputArtifactField || reference.kind == Kind::kInputArtifact) {
       auto it = slots.artifacts.find(reference.name);
       if (it == slots.artifacts.end() || it->second->empty()) {
-        return make_error(Code::kFailedPrecondition, "{} names an input that has no artifact", reference.text);
+        return make_error(Code::kFailedPrecondition, "{} names an input that has no artifact",
+                          reference.text);
       }
       if (reference.kind == Kind::kInputArtifact) return artifacts_value(*it->second);
       const model::Artifact& artifact = it->second->front();
       if (reference.field == "uri" || reference.field == "path") return Value(artifact.uri);
       if (reference.field == "name") return Value(artifact.name);
-      const Value* metadata = reference.key.empty() ? &artifact.metadata : artifact.metadata.find(reference.key);
+      const Value* metadata =
+          reference.key.empty() ? &artifact.metadata : artifact.metadata.find(reference.key);
       return metadata == nullptr ? Value() : *metadata;
     }
-    return make_error(Code::kFailedPrecondition, "{} has no meaning in a constant: a task's outputs do not exist before it runs",
-                      reference.text);
+    return make_error(
+        Code::kFailedPrecondition,
+        "{} has no meaning in a constant: a task's outputs do not exist before it runs",
+        reference.text);
   };
 }
 
@@ -58,14 +65,17 @@ class InputResolver {
   }
 
  private:
-  // Constants may name other inputs of the task, constants too: those without placeholders come first.
+  // Constants may name other inputs of the task, constants too: those without placeholders come
+  // first.
   void take_constants() {
     for (bool with_references : {false, true}) {
       for (const auto& [name, source] : task_.spec->parameters) {
         const auto* constant = std::get_if<model::Constant>(&source.from);
-        if (constant == nullptr || (text::to_json(constant->value).find("{{$") != std::string::npos) != with_references) continue;
-        auto resolved = resolve_constant(constant->value,
-                                         constant_lookup(task_, out_.slots, around_.context, around_.ordinal));
+        if (constant == nullptr ||
+            (text::to_json(constant->value).find("{{$") != std::string::npos) != with_references)
+          continue;
+        auto resolved = resolve_constant(
+            constant->value, constant_lookup(task_, out_.slots, around_.context, around_.ordinal));
         if (!resolved) {
           fail(fmt::format("input \"{}\": {}", name, resolved.error().text()));
           continue;
@@ -78,11 +88,14 @@ class InputResolver {
   void take_parameter(const std::string& name, const model::ParameterSource& source) {
     if (const auto* parent = std::get_if<model::FromParent>(&source.from)) {
       auto it = around_.parent_inputs.parameters.find(parent->input);
-      if (it != around_.parent_inputs.parameters.end()) return set_parameter(name, source, it->second);
-      return note_absent(name, fmt::format("\"{}\" of the pipeline around it has no value", parent->input), false);
+      if (it != around_.parent_inputs.parameters.end())
+        return set_parameter(name, source, it->second);
+      return note_absent(
+          name, fmt::format("\"{}\" of the pipeline around it has no value", parent->input), false);
     }
     if (const auto* status = std::get_if<model::FinalStatusOf>(&source.from)) {
-      return set_parameter(name, source, std::make_shared<const Value>(around_.final_status(status->task)));
+      return set_parameter(name, source,
+                           std::make_shared<const Value>(around_.final_status(status->task)));
     }
     const auto& from = std::get<model::FromTask>(source.from);
     const Surroundings::Neighbour producer = around_.neighbour(from.task);
@@ -100,7 +113,9 @@ class InputResolver {
         out_.slots.artifacts.emplace(name, it->second);
         return;
       }
-      return note_absent_artifact(name, fmt::format("\"{}\" of the pipeline around it has no artifact", parent->input), false);
+      return note_absent_artifact(
+          name, fmt::format("\"{}\" of the pipeline around it has no artifact", parent->input),
+          false);
     }
     const auto& from = std::get<model::FromTask>(source.from);
     const Surroundings::Neighbour producer = around_.neighbour(from.task);
@@ -111,19 +126,25 @@ class InputResolver {
         return;
       }
     }
-    note_absent_artifact(name, absent_reason(from, producer.state), producer.state == State::kFailed);
+    note_absent_artifact(name, absent_reason(from, producer.state),
+                         producer.state == State::kFailed);
   }
 
   static std::string absent_reason(const model::FromTask& from, State state) {
     switch (state) {
-      case State::kFailed: return fmt::format("task \"{}\", which gives it, failed", from.task);
-      case State::kSkipped: return fmt::format("task \"{}\", which gives it, was skipped", from.task);
-      case State::kCanceled: return fmt::format("task \"{}\", which gives it, was cancelled", from.task);
-      default: return fmt::format("task \"{}\" gave no output \"{}\"", from.task, from.output);
+      case State::kFailed:
+        return fmt::format("task \"{}\", which gives it, failed", from.task);
+      case State::kSkipped:
+        return fmt::format("task \"{}\", which gives it, was skipped", from.task);
+      case State::kCanceled:
+        return fmt::format("task \"{}\", which gives it, was cancelled", from.task);
+      default:
+        return fmt::format("task \"{}\" gave no output \"{}\"", from.task, from.output);
     }
   }
 
-  void set_parameter(const std::string& name, const model::ParameterSource& source, ValueRef value) {
+  void set_parameter(const std::string& name, const model::ParameterSource& source,
+                     ValueRef value) {
     if (!source.selector.empty()) {
       auto selected = select(source.selector, *value);
       if (!selected) return fail(fmt::format("input \"{}\": {}", name, selected.error().text()));
@@ -132,8 +153,8 @@ class InputResolver {
     out_.slots.parameters.insert_or_assign(name, std::move(value));
   }
 
-  // The selector sees the value as protobuf's Value does; string_value of a list or struct is its JSON, so that
-  // parseJson(string_value)["key"] works on loop items of either kind.
+  // The selector sees the value as protobuf's Value does; string_value of a list or struct is its
+  // JSON, so that parseJson(string_value)["key"] works on loop items of either kind.
   static Result<Value> select(const std::string& selector, const Value& value) {
     CR_TRY(const text::CelExpression expression, text::CelExpression::parse(selector));
     const Value as_string = value.is_string() ? value : Value(text::to_json(value));
@@ -175,7 +196,8 @@ class InputResolver {
     if (!out_.fail) out_.fail = std::move(text);
   }
 
-  // An omitted optional input arrives as null from the pipeline around; the component's own default stands for it.
+  // An omitted optional input arrives as null from the pipeline around; the component's own default
+  // stands for it.
   void apply_defaults() {
     const auto* iterator = std::get_if<model::ParameterIterator>(&task_.spec->iterator);
     for (const auto& [name, input] : task_.component->input_parameters) {
@@ -193,7 +215,9 @@ class InputResolver {
   void coerce_all() {
     for (auto& [name, value] : out_.slots.parameters) {
       const model::InputParameter* input = declared(name);
-      if (input == nullptr || is_loop_items(name) || value->is_null() || model::fits(*value, input->type)) continue;
+      if (input == nullptr || is_loop_items(name) || value->is_null() ||
+          model::fits(*value, input->type))
+        continue;
       auto coerced = coerce(*value, input->type);
       if (!coerced) {
         fail(fmt::format("input \"{}\": {}", name, coerced.error().text()));
@@ -203,7 +227,8 @@ class InputResolver {
     }
   }
 
-  // The list that a loop runs over is declared with the type of one item where the component is a single step.
+  // The list that a loop runs over is declared with the type of one item where the component is a
+  // single step.
   [[nodiscard]] bool is_loop_items(const std::string& name) const {
     const auto* iterator = std::get_if<model::ParameterIterator>(&task_.spec->iterator);
     if (iterator == nullptr) return false;
@@ -238,28 +263,34 @@ Result<bool> evaluate_condition(const GraphTask& task, const Slots& inputs) {
   if (!task.condition) return true;
   std::set<std::string, std::less<>> wanted;
   task.condition->visit_parameter_names([&wanted](std::string_view name) { wanted.emplace(name); });
-  // Only what the expression names is copied: a condition inside a loop must not copy the loop's whole list each time.
+  // Only what the expression names is copied: a condition inside a loop must not copy the loop's
+  // whole list each time.
   Value::Struct parameters;
   for (const auto& [name, value] : inputs.parameters) {
     if (wanted.empty() || wanted.contains(name)) parameters.append(name, *value);
   }
   Value::Struct artifacts;
   if (task.spec->condition.find("artifacts") != std::string::npos) {
-    for (const auto& [name, list] : inputs.artifacts) artifacts.append(name, artifacts_value(*list));
+    for (const auto& [name, list] : inputs.artifacts)
+      artifacts.append(name, artifacts_value(*list));
   }
   Value input = Value::make_struct();
   input["parameter_values"] = Value(std::move(parameters));
   input["artifacts"] = Value(std::move(artifacts));
-  auto result = task.condition->evaluate([&input](std::string_view name) { return name == "inputs" ? &input : nullptr; });
-  if (!result) return std::move(result).error().with("the condition {} cannot be evaluated", task.spec->condition);
+  auto result = task.condition->evaluate(
+      [&input](std::string_view name) { return name == "inputs" ? &input : nullptr; });
+  if (!result)
+    return std::move(result).error().with("the condition {} cannot be evaluated",
+                                          task.spec->condition);
   if (!result->is_bool()) {
-    return make_error(Code::kFailedPrecondition, "the condition {} gives {}, not true or false", task.spec->condition,
-                      text::to_json(*result));
+    return make_error(Code::kFailedPrecondition, "the condition {} gives {}, not true or false",
+                      task.spec->condition, text::to_json(*result));
   }
   return result->as_bool();
 }
 
-Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const RunContext& context, TaskOrdinal ordinal) {
+Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const RunContext& context,
+                             TaskOrdinal ordinal) {
   LoopItems out;
   if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task.spec->iterator)) {
     out.item_input = iterator->item_input;
@@ -281,7 +312,8 @@ Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const R
     const std::string& name = std::get<model::FromParent>(iterator.items).input;
     auto it = inputs.parameters.find(name);
     if (it == inputs.parameters.end() || it->second->is_null()) {
-      return make_error(Code::kFailedPrecondition, "there is nothing to loop over: input \"{}\" has no value", name);
+      return make_error(Code::kFailedPrecondition,
+                        "there is nothing to loop over: input \"{}\" has no value", name);
     }
     items = *it->second;
   }
@@ -290,13 +322,16 @@ Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const R
     if (parsed) items = *std::move(parsed);
   }
   if (!items.is_list()) {
-    return make_error(Code::kFailedPrecondition, "the loop's items are a {}, not a list", items.kind_name());
+    return make_error(Code::kFailedPrecondition, "the loop's items are a {}, not a list",
+                      items.kind_name());
   }
-  for (Value& item : items.as_list()) out.values.push_back(std::make_shared<const Value>(std::move(item)));
+  for (Value& item : items.as_list())
+    out.values.push_back(std::make_shared<const Value>(std::move(item)));
   return out;
 }
 
-Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs, const LoopItems& items, std::size_t index) {
+Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs,
+                               const LoopItems& items, std::size_t index) {
   Slots out = loop_inputs;
   if (items.artifacts) {
     out.artifacts.insert_or_assign(items.item_input, items.singles[index]);
@@ -304,7 +339,8 @@ Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs, 
   }
   ValueRef value = items.values[index];
   auto declared = task.component->input_parameters.find(items.item_input);
-  if (declared != task.component->input_parameters.end() && !model::fits(*value, declared->second.type)) {
+  if (declared != task.component->input_parameters.end() &&
+      !model::fits(*value, declared->second.type)) {
     auto coerced = coerce(*value, declared->second.type);
     if (!coerced) return std::move(coerced).error().with("item {} of the loop", index);
     value = std::make_shared<const Value>(*std::move(coerced));
@@ -320,7 +356,8 @@ Value artifacts_value(const std::vector<model::Artifact>& artifacts) {
     Value type = Value::make_struct();
     if (!artifact.type.schema_title.empty()) type["schemaTitle"] = artifact.type.schema_title;
     if (!artifact.type.schema_uri.empty()) type["schemaUri"] = artifact.type.schema_uri;
-    if (!artifact.type.instance_schema.empty()) type["instanceSchema"] = artifact.type.instance_schema;
+    if (!artifact.type.instance_schema.empty())
+      type["instanceSchema"] = artifact.type.instance_schema;
     if (!artifact.type.schema_version.empty()) type["schemaVersion"] = artifact.type.schema_version;
     entry["type"] = std::move(type);
     entry["uri"] = artifact.uri;

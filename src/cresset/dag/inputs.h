@@ -26,8 +26,8 @@ struct Surroundings {
 
 struct ResolvedInputs {
   Slots slots;
-  // Set when the task cannot run: a value that it needs does not exist, because the task that would have given it was not
-  // taken (skip), or failed (fail).
+  // Set when the task cannot run: a value that it needs does not exist, because the task that would
+  // have given it was not taken (skip), or failed (fail).
   std::optional<std::string> skip;
   std::optional<std::string> fail;
 };
@@ -37,20 +37,25 @@ ResolvedInputs resolve_inputs(const GraphTask& task, const Surroundings& around)
 // kFailedPrecondition with the reason when the expression cannot be evaluated or gives no boolean.
 Result<bool> evaluate_condition(const GraphTask& task, const Slots& inputs);
 
-// The items of the task's iterator, each as the value of its item input. kInvalidArgument when they are no list.
+// The items of the task's iterator, each as the value of its item input. kInvalidArgument when they
+// are no list.
 struct LoopItems {
   std::string item_input;
   bool artifacts = false;
-  std::vector<ValueRef> values;         // when !artifacts
-  std::vector<ArtifactsRef> singles;    // when artifacts: one artifact each
+  std::vector<ValueRef> values;       // when !artifacts
+  std::vector<ArtifactsRef> singles;  // when artifacts: one artifact each
   [[nodiscard]] std::size_t size() const { return artifacts ? singles.size() : values.size(); }
 };
-Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const RunContext& context, TaskOrdinal ordinal);
+Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const RunContext& context,
+                             TaskOrdinal ordinal);
 
-// Inputs of iteration `index`: those of the loop and its item, which is coerced to the type of the input.
-Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs, const LoopItems& items, std::size_t index);
+// Inputs of iteration `index`: those of the loop and its item, which is coerced to the type of the
+// input.
+Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs,
+                               const LoopItems& items, std::size_t index);
 
-// `value` as an input of that type takes it: anything as text for STRING, JSON text for a type that it spells.
+// `value` as an input of that type takes it: anything as text for STRING, JSON text for a type that
+// it spells.
 Result<Value> coerce(const Value& value, model::ParameterType type);
 
 // ExecutorInput's form of artifacts: {"artifacts":[{"name","type":{…},"uri","metadata"}]}.

@@ -28,20 +28,26 @@ class LaunchLookup {
   Result<Value> operator()(const text::Reference& reference) const {
     using Kind = text::Reference::Kind;
     switch (reference.kind) {
-      case Kind::kJob: return job_reference(reference, context_, task_.display_name, task_.ordinal);
-      case Kind::kInputParameter: return input_parameter(reference);
+      case Kind::kJob:
+        return job_reference(reference, context_, task_.display_name, task_.ordinal);
+      case Kind::kInputParameter:
+        return input_parameter(reference);
       case Kind::kInputArtifact: {
         CR_TRY(const std::vector<model::Artifact>* list, input_artifacts(reference));
         return *artifacts_value(*list).find("artifacts");
       }
       case Kind::kInputArtifactField: {
         CR_TRY(const std::vector<model::Artifact>* list, input_artifacts(reference));
-        if (list->empty()) return make_error(Code::kFailedPrecondition, "{}: the list of artifacts is empty", reference.text);
+        if (list->empty())
+          return make_error(Code::kFailedPrecondition, "{}: the list of artifacts is empty",
+                            reference.text);
         return field(list->front(), reference);
       }
-      default: break;
+      default:
+        break;
     }
-    if (expected_ == nullptr) return make_error(Code::kFailedPrecondition, "{} has no meaning here", reference.text);
+    if (expected_ == nullptr)
+      return make_error(Code::kFailedPrecondition, "{} has no meaning here", reference.text);
     if (reference.kind == Kind::kExecutorInput) return executor_input();
     if (reference.kind == Kind::kOutputFile) return Value(expected_->metadata_path);
     return output(reference);
@@ -60,7 +66,8 @@ class LaunchLookup {
     Value::Struct parameters;
     for (const auto& [name, value] : task_.inputs.parameters) parameters.append(name, value);
     Value::Struct artifacts;
-    for (const auto& [name, list] : task_.inputs.artifacts) artifacts.append(name, artifacts_value(list));
+    for (const auto& [name, list] : task_.inputs.artifacts)
+      artifacts.append(name, artifacts_value(list));
     out["inputs"]["parameterValues"] = Value(std::move(parameters));
     out["inputs"]["artifacts"] = Value(std::move(artifacts));
     Value::Struct files;
@@ -81,27 +88,33 @@ class LaunchLookup {
   Result<Value> input_parameter(const text::Reference& reference) const {
     auto it = task_.inputs.parameters.find(reference.name);
     if (it != task_.inputs.parameters.end()) return it->second;
-    return make_error(Code::kFailedPrecondition, "{} names an input that has no value", reference.text);
+    return make_error(Code::kFailedPrecondition, "{} names an input that has no value",
+                      reference.text);
   }
 
-  Result<const std::vector<model::Artifact>*> input_artifacts(const text::Reference& reference) const {
+  Result<const std::vector<model::Artifact>*> input_artifacts(
+      const text::Reference& reference) const {
     auto it = task_.inputs.artifacts.find(reference.name);
     if (it != task_.inputs.artifacts.end()) return &it->second;
-    return make_error(Code::kFailedPrecondition, "{} names an input that has no artifact", reference.text);
+    return make_error(Code::kFailedPrecondition, "{} names an input that has no artifact",
+                      reference.text);
   }
 
   Result<Value> output(const text::Reference& reference) const {
     for (const ExpectedParameter& parameter : expected_->parameters) {
-      if (reference.kind == text::Reference::Kind::kOutputParameterFile && parameter.name == reference.name) {
+      if (reference.kind == text::Reference::Kind::kOutputParameterFile &&
+          parameter.name == reference.name) {
         return Value(parameter.path);
       }
     }
     for (const ExpectedArtifact& artifact : expected_->artifacts) {
-      if (reference.kind == text::Reference::Kind::kOutputArtifactField && artifact.artifact.name == reference.name) {
+      if (reference.kind == text::Reference::Kind::kOutputArtifactField &&
+          artifact.artifact.name == reference.name) {
         return field(artifact.artifact, reference);
       }
     }
-    return make_error(Code::kFailedPrecondition, "{} names an output that the component does not declare", reference.text);
+    return make_error(Code::kFailedPrecondition,
+                      "{} names an output that the component does not declare", reference.text);
   }
 
   static Result<Value> field(const model::Artifact& artifact, const text::Reference& reference) {
@@ -111,7 +124,8 @@ class LaunchLookup {
     if (reference.key.empty()) return artifact.metadata;
     const Value* entry = artifact.metadata.find(reference.key);
     if (entry != nullptr) return *entry;
-    return make_error(Code::kFailedPrecondition, "{}: the artifact has no metadata \"{}\"", reference.text, reference.key);
+    return make_error(Code::kFailedPrecondition, "{}: the artifact has no metadata \"{}\"",
+                      reference.text, reference.key);
   }
 
   const LeafTask& task_;
@@ -147,7 +161,8 @@ Result<std::int64_t> gpu_count(const std::string& text) {
 }
 
 // The request decides; a limit alone is the request too, as in Kubernetes.
-Result<LaunchResources> launch_resources(const model::Resources& declared, const ReferenceLookup& lookup) {
+Result<LaunchResources> launch_resources(const model::Resources& declared,
+                                         const ReferenceLookup& lookup) {
   LaunchResources out;
   auto first_of = [&lookup](const std::string& request, const std::string& limit) {
     return resolve_to_string(request.empty() ? limit : request, lookup);
@@ -167,13 +182,21 @@ Result<LaunchResources> launch_resources(const model::Resources& declared, const
   return out;
 }
 
-void add_lightweight(const Lightweight& lightweight, std::string source, const LaunchPlaces& places, const Value& executor_input,
-                     Launch& out) {
+void add_lightweight(const Lightweight& lightweight, std::string source, const LaunchPlaces& places,
+                     const Value& executor_input, Launch& out) {
   const std::string input_path = places.attempt_dir + "/executor_input.json";
-  // Steps of one component share the file; its name tells its content, so writing it again changes nothing.
-  const std::string source_path = fmt::format("{}/{}.py", places.source_dir, sha256_hex(source).substr(0, 16));
-  out.argv = {places.python, places.runtime_dir + "/cresset_step.py", "--executor_input_file", input_path,
-              "--function_to_execute", lightweight.function, "--component_module_path", source_path};
+  // Steps of one component share the file; its name tells its content, so writing it again changes
+  // nothing.
+  const std::string source_path =
+      fmt::format("{}/{}.py", places.source_dir, sha256_hex(source).substr(0, 16));
+  out.argv = {places.python,
+              places.runtime_dir + "/cresset_step.py",
+              "--executor_input_file",
+              input_path,
+              "--function_to_execute",
+              lightweight.function,
+              "--component_module_path",
+              source_path};
   out.files.push_back({input_path, text::to_json(executor_input)});
   out.files.push_back({source_path, std::move(source)});
 }
@@ -185,7 +208,8 @@ std::string local_path(const model::Artifact& artifact) {
   constexpr std::pair<std::string_view, std::string_view> kSchemes[] = {
       {kFileScheme, ""}, {"gs://", "/gcs/"}, {"minio://", "/minio/"}, {"s3://", "/s3/"}};
   for (const auto& [scheme, prefix] : kSchemes) {
-    if (artifact.uri.starts_with(scheme)) return std::string(prefix) + artifact.uri.substr(scheme.size());
+    if (artifact.uri.starts_with(scheme))
+      return std::string(prefix) + artifact.uri.substr(scheme.size());
   }
   return artifact.uri;
 }
@@ -196,38 +220,50 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
   Launch out;
   out.expected = expect_outputs(task, places);
   const LaunchLookup answers(task, context, &out.expected);
-  const ReferenceLookup lookup = [&answers](const text::Reference& reference) { return answers(reference); };
+  const ReferenceLookup lookup = [&answers](const text::Reference& reference) {
+    return answers(reference);
+  };
 
   CR_TRY(out.resources, launch_resources(container.resources, lookup));
-  for (const model::EnvVar& variable : container.env) out.env.emplace_back(variable.name, variable.value);
+  for (const model::EnvVar& variable : container.env)
+    out.env.emplace_back(variable.name, variable.value);
   out.folders.push_back(places.attempt_dir + "/outputs");
-  for (const ExpectedArtifact& artifact : out.expected.artifacts) out.folders.push_back(folder_of(local_path(artifact.artifact)));
+  for (const ExpectedArtifact& artifact : out.expected.artifacts)
+    out.folders.push_back(folder_of(local_path(artifact.artifact)));
   if (lightweight) {
     CR_TRY(std::string source, resolve_to_string(lightweight->source, lookup));
     add_lightweight(*lightweight, std::move(source), places, answers.executor_input(), out);
     return out;
   }
-  const std::function<bool(std::string_view)> is_present = [&answers](std::string_view name) { return answers.is_present(name); };
+  const std::function<bool(std::string_view)> is_present = [&answers](std::string_view name) {
+    return answers.is_present(name);
+  };
   CR_TRY(out.argv, resolve_arguments(container.command, lookup, is_present));
   CR_TRY(std::vector<std::string> args, resolve_arguments(container.args, lookup, is_present));
-  out.argv.insert(out.argv.end(), std::make_move_iterator(args.begin()), std::make_move_iterator(args.end()));
+  out.argv.insert(out.argv.end(), std::make_move_iterator(args.begin()),
+                  std::make_move_iterator(args.end()));
   if (out.argv.empty()) {
     return make_error(Code::kFailedPrecondition,
-                      "the container names no command, and its image is not run on this machine: give the component a command");
+                      "the container names no command, and its image is not run on this machine: "
+                      "give the component a command");
   }
   return out;
 }
 
-Result<std::optional<std::string>> resolve_name(const model::NameSource& source, const LeafTask& task, const RunContext& context) {
+Result<std::optional<std::string>> resolve_name(const model::NameSource& source,
+                                                const LeafTask& task, const RunContext& context) {
   Value value;
   if (const auto* constant = std::get_if<model::Constant>(&source.from)) {
     const LaunchLookup answers(task, context, nullptr);
-    CR_TRY(value, resolve_constant(constant->value, [&answers](const text::Reference& reference) { return answers(reference); }));
+    CR_TRY(value, resolve_constant(constant->value, [&answers](const text::Reference& reference) {
+             return answers(reference);
+           }));
   } else if (const auto* parent = std::get_if<model::FromParent>(&source.from)) {
     auto it = task.inputs.parameters.find(parent->input);
     if (it != task.inputs.parameters.end()) value = it->second;
   } else {
-    return make_error(Code::kFailedPrecondition, "a name must be a constant or an input of the task");
+    return make_error(Code::kFailedPrecondition,
+                      "a name must be a constant or an input of the task");
   }
   if (value.is_null()) return std::optional<std::string>{};
   if (!value.is_string() || value.as_string().empty()) {
@@ -239,11 +275,14 @@ Result<std::optional<std::string>> resolve_name(const model::NameSource& source,
 Result<ImportRequest> make_import(const LeafTask& task, const RunContext& context) {
   const auto& importer = std::get<model::Importer>(task.component->body);
   const LaunchLookup answers(task, context, nullptr);
-  const ReferenceLookup lookup = [&answers](const text::Reference& reference) { return answers(reference); };
+  const ReferenceLookup lookup = [&answers](const text::Reference& reference) {
+    return answers(reference);
+  };
   ImportRequest out;
   out.download_to_workspace = importer.download_to_workspace;
   out.artifact.name = "artifact";
-  if (!task.component->output_artifacts.empty()) out.artifact.name = task.component->output_artifacts.begin()->first;
+  if (!task.component->output_artifacts.empty())
+    out.artifact.name = task.component->output_artifacts.begin()->first;
   out.artifact.type = importer.type;
   if (const auto* constant = std::get_if<std::string>(&importer.uri)) {
     CR_TRY(out.artifact.uri, resolve_to_string(*constant, lookup));
@@ -251,7 +290,8 @@ Result<ImportRequest> make_import(const LeafTask& task, const RunContext& contex
     const std::string& input = std::get<model::FromParent>(importer.uri).input;
     auto it = task.inputs.parameters.find(input);
     if (it == task.inputs.parameters.end() || !it->second.is_string()) {
-      return make_error(Code::kFailedPrecondition, "the importer's input \"{}\" holds no URI", input);
+      return make_error(Code::kFailedPrecondition, "the importer's input \"{}\" holds no URI",
+                        input);
     }
     out.artifact.uri = it->second.as_string();
   }

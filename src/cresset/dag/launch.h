@@ -9,7 +9,8 @@
 #include "cresset/dag/lightweight.h"
 #include "cresset/dag/plan.h"
 
-// One attempt of a container task, worked out to the last argument: pure, so that any executor starts the same thing.
+// One attempt of a container task, worked out to the last argument: pure, so that any executor
+// starts the same thing.
 namespace cresset::dag {
 
 // Where the attempt lives on the machine that runs it. Absolute paths.
@@ -49,21 +50,25 @@ struct LaunchResources {
 
 struct Launch {
   std::vector<std::string> argv;
-  std::vector<std::pair<std::string, std::string>> env;  // what the component declares; not the engine's minimum
+  std::vector<std::pair<std::string, std::string>>
+      env;  // what the component declares; not the engine's minimum
   std::vector<std::string> folders;
   std::vector<LaunchFile> files;
   LaunchResources resources;
   ExpectedOutputs expected;
 };
 
-// kInvalidArgument / kFailedPrecondition with the reason when a placeholder or quantity does not work out: the task then fails before
-// it starts. `lightweight` is recognise_lightweight() of the container.
+// kInvalidArgument / kFailedPrecondition with the reason when a placeholder or quantity does not
+// work out: the task then fails before it starts. `lightweight` is recognise_lightweight() of the
+// container.
 Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight>& lightweight,
                            const LaunchPlaces& places, const RunContext& context);
 
-// An input parameter source of platforms.kubernetes (secretNameParameter …) as text; nullopt when it resolves to null, which drops the
-// setting (kfp.md §1.8). An empty or non-text value is kInvalidArgument.
-Result<std::optional<std::string>> resolve_name(const model::NameSource& source, const LeafTask& task, const RunContext& context);
+// An input parameter source of platforms.kubernetes (secretNameParameter …) as text; nullopt when
+// it resolves to null, which drops the setting (kfp.md §1.8). An empty or non-text value is
+// kInvalidArgument.
+Result<std::optional<std::string>> resolve_name(const model::NameSource& source,
+                                                const LeafTask& task, const RunContext& context);
 
 // Importer: the URI and metadata with their placeholders resolved.
 struct ImportRequest {

@@ -37,7 +37,8 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-// Words as the shell splits them. The package list is Python's repr of each name, which for the names that occur is also a shell word.
+// Words as the shell splits them. The package list is Python's repr of each name, which for the
+// names that occur is also a shell word.
 std::optional<std::vector<std::string>> split_words(std::string_view text) {
   std::vector<std::string> words;
   std::size_t i = 0;
@@ -78,21 +79,26 @@ class PreambleReader {
   bool read(const std::string& script) {
     const std::string collapsed = collapse(script);
     std::string_view rest = collapsed;
-    if (!take_prefix(rest, kEnsurePip) || !take_prefix(rest, kQuietPip) || !rest.ends_with(kContinue)) return false;
+    if (!take_prefix(rest, kEnsurePip) || !take_prefix(rest, kQuietPip) ||
+        !rest.ends_with(kContinue))
+      return false;
     rest.remove_suffix(kContinue.size());
     auto words = split_words(rest);
     return words && read_commands(*words);
   }
 
  private:
-  // pip commands stand one after another; the variant with a venv has four fixed commands before the last one.
+  // pip commands stand one after another; the variant with a venv has four fixed commands before
+  // the last one.
   bool read_commands(const std::vector<std::string>& words) {
     std::size_t i = 0;
     while (i < words.size()) {
       if (words[i] == "&&") {
         ++i;
-      } else if (starts(words, i, {"export", "PIP_DISABLE_PIP_VERSION_CHECK=1", "tmp=$(mktemp", "-d)", "python3", "-m", "venv",
-                                   "$tmp/venv", "--system-site-packages", ".", "$tmp/venv/bin/activate"})) {
+      } else if (starts(words, i,
+                        {"export", "PIP_DISABLE_PIP_VERSION_CHECK=1", "tmp=$(mktemp", "-d)",
+                         "python3", "-m", "venv", "$tmp/venv", "--system-site-packages", ".",
+                         "$tmp/venv/bin/activate"})) {
         i += 11;
       } else if (starts(words, i, {"python3", "-m", "pip", "install"})) {
         i += 4;
@@ -104,9 +110,11 @@ class PreambleReader {
     return true;
   }
 
-  static bool starts(const std::vector<std::string>& words, std::size_t at, std::initializer_list<std::string_view> wanted) {
+  static bool starts(const std::vector<std::string>& words, std::size_t at,
+                     std::initializer_list<std::string_view> wanted) {
     return at + wanted.size() <= words.size() &&
-           std::equal(wanted.begin(), wanted.end(), words.begin() + static_cast<std::ptrdiff_t>(at));
+           std::equal(wanted.begin(), wanted.end(),
+                      words.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
   bool read_install(const std::vector<std::string>& words, std::size_t& i) {
@@ -126,9 +134,11 @@ class PreambleReader {
         requirements.push_back(word);
       }
     }
-    const bool installs_kfp = without_dependencies && std::ranges::any_of(requirements, is_kfp_itself);
+    const bool installs_kfp =
+        without_dependencies && std::ranges::any_of(requirements, is_kfp_itself);
     for (std::string& requirement : requirements) {
-      if (!installs_kfp && !is_kfp_itself(requirement)) add_once(out_.requirements, std::move(requirement));
+      if (!installs_kfp && !is_kfp_itself(requirement))
+        add_once(out_.requirements, std::move(requirement));
     }
     return true;
   }
@@ -145,11 +155,14 @@ class PreambleReader {
 std::optional<Lightweight> recognise_lightweight(const model::Container& container) {
   const auto& command = container.command;
   const auto& args = container.args;
-  if (args.size() != 4 || args[0] != "--executor_input" || args[1] != "{{$}}" || args[2] != "--function_to_execute") return std::nullopt;
+  if (args.size() != 4 || args[0] != "--executor_input" || args[1] != "{{$}}" ||
+      args[2] != "--function_to_execute")
+    return std::nullopt;
   const bool with_preamble = command.size() == 7 && command[0] == "sh" && command[1] == "-c";
   if (!with_preamble && command.size() != 4) return std::nullopt;
   const std::size_t run = with_preamble ? 3 : 0;
-  if (command[run] != "sh" || command[run + 1] != "-ec" || collapse(command[run + 2]) != kRunScript) return std::nullopt;
+  if (command[run] != "sh" || command[run + 1] != "-ec" || collapse(command[run + 2]) != kRunScript)
+    return std::nullopt;
   Lightweight out;
   out.function = args[3];
   out.source = command[run + 3];

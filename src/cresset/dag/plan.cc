@@ -18,10 +18,11 @@ constexpr std::uint32_t kLossesMax = 5;
 
 }  // namespace
 
-Result<std::unique_ptr<Plan>> Plan::make(std::shared_ptr<const model::Pipeline> pipeline, model::Bindings inputs,
-                                         RunContext context) {
+Result<std::unique_ptr<Plan>> Plan::make(std::shared_ptr<const model::Pipeline> pipeline,
+                                         model::Bindings inputs, RunContext context) {
   CR_TRY(Graph graph, compile_graph(*pipeline));
-  auto impl = std::make_unique<Impl>(std::move(pipeline), std::move(graph), std::move(inputs), std::move(context));
+  auto impl = std::make_unique<Impl>(std::move(pipeline), std::move(graph), std::move(inputs),
+                                     std::move(context));
   return std::unique_ptr<Plan>(new Plan(std::move(impl)));
 }
 
@@ -40,11 +41,14 @@ std::optional<WallTime> Plan::finished_at() const { return impl_->finished_at();
 TaskBrief Plan::brief(TaskOrdinal task) const { return impl_->brief(task); }
 LeafTask Plan::leaf(TaskOrdinal task) const { return impl_->leaf(task); }
 std::optional<TaskOrdinal> Plan::find(std::string_view path) const { return impl_->find(path); }
-std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::live_attempts() const { return impl_->live_attempts(); }
+std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::live_attempts() const {
+  return impl_->live_attempts();
+}
 Plan::Counts Plan::counts() const { return impl_->counts(); }
 model::RunView Plan::view() const { return impl_->view(); }
 
-Plan::Impl::Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph, model::Bindings inputs, RunContext context)
+Plan::Impl::Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph,
+                 model::Bindings inputs, RunContext context)
     : pipeline_(std::move(pipeline)), graph_(std::move(graph)), context_(std::move(context)) {
   root_ = add_node(graph_.root, kNone);
   nodes_[root_].inputs = share(std::move(inputs));
@@ -102,7 +106,8 @@ void Plan::Impl::on(const AttemptRunning& event) {
   changed(event.task);
   if (const auto limit = deadline(*node)) {
     node->due = now_ + *limit;
-    result_.effects.push_back(ArmTimer{{TimerKind::kTaskDeadline, event.task, event.attempt}, *node->due});
+    result_.effects.push_back(
+        ArmTimer{{TimerKind::kTaskDeadline, event.task, event.attempt}, *node->due});
   }
 }
 
@@ -119,7 +124,8 @@ void Plan::Impl::on(const AttemptFailed& event) {
   if (node == nullptr) return;
   if (node->timed_out) {
     model::Failure failure = event.failure;
-    failure.message = fmt::format("timed out: it ran longer than its limit of {}", to_short_text(*deadline(*node)));
+    failure.message = fmt::format("timed out: it ran longer than its limit of {}",
+                                  to_short_text(*deadline(*node)));
     return fail_attempt(event.task, std::move(failure), true);
   }
   if (node->stopping) {
@@ -150,7 +156,8 @@ void Plan::Impl::on(const TimerFired& event) {
     node.due.reset();
     return begin(event.timer.task);
   }
-  if (event.timer.kind == TimerKind::kTaskDeadline && node.phase == Phase::kRunning && !node.stopping) {
+  if (event.timer.kind == TimerKind::kTaskDeadline && node.phase == Phase::kRunning &&
+      !node.stopping) {
     node.timed_out = true;
     node.stopping = true;
     result_.effects.push_back(StopAttempt{event.timer.task, node.attempt});
@@ -158,7 +165,8 @@ void Plan::Impl::on(const TimerFired& event) {
 }
 
 void Plan::Impl::on(const CancelAsked&) {
-  if (run_state_ == State::kPending || (run_state_ == State::kRunning && stop_ == Stop::kNo)) stop_all(Stop::kCancel);
+  if (run_state_ == State::kPending || (run_state_ == State::kRunning && stop_ == Stop::kNo))
+    stop_all(Stop::kCancel);
 }
 
 void Plan::Impl::on(const KillAsked&) {
@@ -185,22 +193,29 @@ void Plan::Impl::stop_all(Stop how) {
 std::vector<Effect> Plan::Impl::outstanding() const {
   std::vector<Effect> out;
   if (is_final(run_state_) || run_state_ == State::kPending) return out;
-  if (deadline_ && stop_ == Stop::kNo) out.push_back(ArmTimer{{TimerKind::kRunDeadline, root_, 0}, *deadline_});
+  if (deadline_ && stop_ == Stop::kNo)
+    out.push_back(ArmTimer{{TimerKind::kRunDeadline, root_, 0}, *deadline_});
   for (NodeId id = 0; id < nodes_.size(); ++id) {
     const Node& node = nodes_[id];
     if (node.outdated) continue;
     switch (node.phase) {
-      case Phase::kLookingUp: out.push_back(LookUpCache{id}); break;
-      case Phase::kRetryWait: out.push_back(ArmTimer{{TimerKind::kRetry, id, node.attempt}, *node.due}); break;
+      case Phase::kLookingUp:
+        out.push_back(LookUpCache{id});
+        break;
+      case Phase::kRetryWait:
+        out.push_back(ArmTimer{{TimerKind::kRetry, id, node.attempt}, *node.due});
+        break;
       case Phase::kStarting:
       case Phase::kRunning:
         out.push_back(StartAttempt{id, node.attempt, node.phase == Phase::kRunning});
         if (node.stopping) out.push_back(StopAttempt{id, node.attempt, stop_ == Stop::kKill});
-        if (node.due) out.push_back(ArmTimer{{TimerKind::kTaskDeadline, id, node.attempt}, *node.due});
+        if (node.due)
+          out.push_back(ArmTimer{{TimerKind::kTaskDeadline, id, node.attempt}, *node.due});
         break;
       case Phase::kWaiting:
       case Phase::kInside:
-      case Phase::kEnded: break;
+      case Phase::kEnded:
+        break;
     }
   }
   return out;

@@ -13,9 +13,10 @@
 #include "cresset/model/pipeline.h"
 #include "cresset/model/run.h"
 
-// The decision core of a run: given what it is and what has happened so far, what comes next? Pure and deterministic: the same
-// pipeline, inputs and events give the same effects, ordinals and view, on any machine and after any restart. That is
-// how a run survives: the engine stores events, and a new Plan that is fed them again stands where the old one stood.
+// The decision core of a run: given what it is and what has happened so far, what comes next? Pure
+// and deterministic: the same pipeline, inputs and events give the same effects, ordinals and view,
+// on any machine and after any restart. That is how a run survives: the engine stores events, and a
+// new Plan that is fed them again stands where the old one stood.
 namespace cresset::dag {
 
 using TaskOrdinal = std::uint32_t;
@@ -23,17 +24,20 @@ using TaskOrdinal = std::uint32_t;
 // Facts of a run that its pipeline cannot know.
 struct RunContext {
   model::RunId id;
-  std::string name;           // display name: {{$.pipeline_job_name}}
-  std::string resource_name;  // pipeline name + "-" + a few characters: {{$.pipeline_job_resource_name}}
+  std::string name;  // display name: {{$.pipeline_job_name}}
+  std::string
+      resource_name;  // pipeline name + "-" + a few characters: {{$.pipeline_job_resource_name}}
   WallTime created_at{};
-  std::string artifact_root;  // file:// URI below which outputs go: <root>/<pipeline>/<run>/<task path>/…
-  std::string workspace;      // folder shared by the run's tasks: {{$.workspace_path}}
+  std::string
+      artifact_root;  // file:// URI below which outputs go: <root>/<pipeline>/<run>/<task path>/…
+  std::string workspace;                   // folder shared by the run's tasks: {{$.workspace_path}}
   std::string success_word = "SUCCEEDED";  // state of success in a final status
   bool use_cache = true;
   bool fail_fast = false;
 };
 
-// ---- Events: what has happened. The engine stores each before it acts on what follows from it. ----
+// ---- Events: what has happened. The engine stores each before it acts on what follows from it.
+// ----
 
 struct Submitted {};
 struct CacheMissed {
@@ -74,10 +78,11 @@ struct CancelAsked {};  // stop what runs, start nothing more but exit handlers
 struct KillAsked {};    // exit handlers too
 struct RetryAsked {};   // reopen a finished run: a new generation
 
-using Event = std::variant<Submitted, CacheMissed, CacheHit, AttemptRunning, AttemptSucceeded, AttemptFailed, TimerFired,
-                           CancelAsked, KillAsked, RetryAsked>;
+using Event = std::variant<Submitted, CacheMissed, CacheHit, AttemptRunning, AttemptSucceeded,
+                           AttemptFailed, TimerFired, CancelAsked, KillAsked, RetryAsked>;
 
-// ---- Effects: what is to be done now. Each is idempotent and may be asked for again after a restart. ----
+// ---- Effects: what is to be done now. Each is idempotent and may be asked for again after a
+// restart. ----
 
 struct LookUpCache {
   TaskOrdinal task;
@@ -127,7 +132,7 @@ struct StepResult {
 struct LeafTask {
   TaskOrdinal ordinal = 0;
   std::string path;
-  std::string name;          // key in its dag
+  std::string name;  // key in its dag
   std::string display_name;
   std::string component_name;  // IR name, for error messages and shared files
   const model::Component* component = nullptr;
@@ -139,17 +144,20 @@ struct LeafTask {
 
 class Plan {
  public:
-  // `pipeline` has passed check_pipeline; `inputs` are resolved root inputs. kInvalidArgument otherwise.
-  static Result<std::unique_ptr<Plan>> make(std::shared_ptr<const model::Pipeline> pipeline, model::Bindings inputs, RunContext context);
+  // `pipeline` has passed check_pipeline; `inputs` are resolved root inputs. kInvalidArgument
+  // otherwise.
+  static Result<std::unique_ptr<Plan>> make(std::shared_ptr<const model::Pipeline> pipeline,
+                                            model::Bindings inputs, RunContext context);
   ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  // Takes one event that happened at `now`. An event that no longer matters (a late or repeated answer, an attempt that is
-  // over) changes nothing and has no effects.
+  // Takes one event that happened at `now`. An event that no longer matters (a late or repeated
+  // answer, an attempt that is over) changes nothing and has no effects.
   StepResult step(const Event& event, WallTime now);
 
-  // All effects that are committed and not known to be done: what an engine carries out when it takes a run over.
+  // All effects that are committed and not known to be done: what an engine carries out when it
+  // takes a run over.
   [[nodiscard]] std::vector<Effect> outstanding() const;
 
   [[nodiscard]] model::State state() const;
@@ -168,9 +176,11 @@ class Plan {
   // Attempts whose end is not known yet.
   [[nodiscard]] std::vector<std::pair<TaskOrdinal, std::uint32_t>> live_attempts() const;
 
-  // Leaf tasks by state, for one-line summaries: pending, running, succeeded, failed, skipped, canceled.
+  // Leaf tasks by state, for one-line summaries: pending, running, succeeded, failed, skipped,
+  // canceled.
   struct Counts {
-    std::uint32_t pending = 0, running = 0, succeeded = 0, cached = 0, failed = 0, skipped = 0, canceled = 0;
+    std::uint32_t pending = 0, running = 0, succeeded = 0, cached = 0, failed = 0, skipped = 0,
+                  canceled = 0;
   };
   [[nodiscard]] Counts counts() const;
 

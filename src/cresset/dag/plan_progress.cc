@@ -39,7 +39,9 @@ bool Plan::Impl::is_loop(const Node& node) const {
   return node.loop == kNone && node.task->kind == model::TaskKind::kLoop;
 }
 
-bool Plan::Impl::is_leaf(const Node& node) const { return node.task->dag == kNoDag && !is_loop(node); }
+bool Plan::Impl::is_leaf(const Node& node) const {
+  return node.task->dag == kNoDag && !is_loop(node);
+}
 
 const model::RetryPolicy* Plan::Impl::retry_policy(const Node& node) const {
   if (is_loop(node) || node.task->spec == nullptr || !node.task->spec->retry) return nullptr;
@@ -77,17 +79,20 @@ void Plan::Impl::cut_short(NodeId id) {
     node.reason = "the run was cancelled";
     return end(id, State::kCanceled);
   }
-  node.reason = stop_ == Stop::kTimeOut ? "the run had reached its time-out" : "another task had failed (--fail-fast)";
+  node.reason = stop_ == Stop::kTimeOut ? "the run had reached its time-out"
+                                        : "another task had failed (--fail-fast)";
   end(id, State::kSkipped);
 }
 
 std::optional<std::string> Plan::Impl::upstream_obstacle(const Node& node) const {
-  if (node.scope == kNone || node.task->spec->strategy == model::TriggerStrategy::kAllUpstreamCompleted) return std::nullopt;
+  if (node.scope == kNone ||
+      node.task->spec->strategy == model::TriggerStrategy::kAllUpstreamCompleted)
+    return std::nullopt;
   const Scope& scope = scopes_[node.scope];
   for (std::uint32_t index : node.task->upstream) {
     const Node& upstream = nodes_[scope.nodes[index]];
     if (upstream.state == State::kSucceeded) continue;
-    std::string_view what = upstream.state == State::kFailed ? "failed"
+    std::string_view what = upstream.state == State::kFailed    ? "failed"
                             : upstream.state == State::kSkipped ? "was skipped"
                                                                 : "was cancelled";
     return fmt::format("task \"{}\", which it waits for, {}", upstream.task->name, what);
@@ -209,7 +214,8 @@ void Plan::Impl::fill_loop(NodeId id) {
   Node& loop = nodes_[id];
   const std::size_t total = loop.items->size();
   const auto limit = static_cast<std::size_t>(loop.task->spec->parallelism_limit);
-  while (loop.iterations.size() < total && (limit == 0 || loop.iterations.size() - loop.iterations_done < limit)) {
+  while (loop.iterations.size() < total &&
+         (limit == 0 || loop.iterations.size() - loop.iterations_done < limit)) {
     const std::size_t index = loop.iterations.size();
     const NodeId child = add_node(*loop.task, loop.scope);
     Node& node = nodes_[child];
@@ -232,15 +238,18 @@ void Plan::Impl::fail_attempt(NodeId id, model::Failure failure, bool may_retry)
   ++node.failures;
   node.failure = std::move(failure);
   const model::RetryPolicy* policy = retry_policy(node);
-  if (may_retry && policy != nullptr && node.failures <= policy->max_retries && !is_stopped(node)) return wait_to_retry(id);
+  if (may_retry && policy != nullptr && node.failures <= policy->max_retries && !is_stopped(node))
+    return wait_to_retry(id);
   end(id, State::kFailed);
 }
 
 void Plan::Impl::wait_to_retry(NodeId id) {
   Node& node = nodes_[id];
   const model::RetryPolicy& policy = *retry_policy(node);
-  const double wanted = static_cast<double>(policy.backoff.count()) * std::pow(policy.backoff_factor, node.failures - 1);
-  const Duration delay{static_cast<std::int64_t>(std::min(wanted, static_cast<double>(policy.backoff_max.count())))};
+  const double wanted = static_cast<double>(policy.backoff.count()) *
+                        std::pow(policy.backoff_factor, node.failures - 1);
+  const Duration delay{
+      static_cast<std::int64_t>(std::min(wanted, static_cast<double>(policy.backoff_max.count())))};
   node.phase = Phase::kRetryWait;
   node.due = now_ + delay;
   changed(id);
@@ -292,7 +301,8 @@ void Plan::Impl::end_scope(ScopeId id) {
   end_group(scope.owner, scope.nodes, true);
 }
 
-// A group failed when a part failed; it was cancelled when a part was kept from running; else it succeeded, whatever was skipped.
+// A group failed when a part failed; it was cancelled when a part was kept from running; else it
+// succeeded, whatever was skipped.
 void Plan::Impl::end_group(NodeId id, const std::vector<NodeId>& parts, bool complete) {
   Node& node = nodes_[id];
   auto any = [this, &parts](auto&& wanted) {
@@ -303,7 +313,8 @@ void Plan::Impl::end_group(NodeId id, const std::vector<NodeId>& parts, bool com
     if (!is_loop(node) && retry_group(id)) return;
     return end(id, State::kFailed);
   }
-  if (complete && !any([](const Node& part) { return part.state == State::kCanceled || part.cut_short; })) {
+  if (complete &&
+      !any([](const Node& part) { return part.state == State::kCanceled || part.cut_short; })) {
     return end(id, State::kSucceeded);
   }
   node.cut_short = true;
@@ -311,7 +322,8 @@ void Plan::Impl::end_group(NodeId id, const std::vector<NodeId>& parts, bool com
     node.failure = model::Failure{"the run reached its time-out before it was done", {}};
     return end(id, State::kFailed);
   }
-  node.reason = stop_ == Stop::kNo ? "another task had failed (--fail-fast)" : "the run was cancelled";
+  node.reason =
+      stop_ == Stop::kNo ? "another task had failed (--fail-fast)" : "the run was cancelled";
   end(id, State::kCanceled);
 }
 
@@ -333,8 +345,9 @@ void Plan::Impl::end_run() {
   error_ = root.failure;
   if (timed_out_) {
     run_state_ = State::kFailed;
-    error_ = model::Failure{
-        fmt::format("the run reached its time-out of {}", to_short_text(*pipeline_->config.active_deadline)), {}};
+    error_ = model::Failure{fmt::format("the run reached its time-out of {}",
+                                        to_short_text(*pipeline_->config.active_deadline)),
+                            {}};
   } else if (stop_ != Stop::kNo && root.state != State::kSucceeded) {
     run_state_ = State::kCanceled;
     error_.reset();
@@ -369,8 +382,8 @@ Slots Plan::Impl::dag_outputs(const Scope& scope) const {
   return out;
 }
 
-// In item order; an iteration that did not give the output contributes nothing. Nested loops give lists of lists for
-// parameters and one flat list for artifacts.
+// In item order; an iteration that did not give the output contributes nothing. Nested loops give
+// lists of lists for parameters and one flat list for artifacts.
 Slots Plan::Impl::loop_outputs(const Node& loop) const {
   Slots out;
   for (const auto& [name, output] : loop.task->component->output_parameters) {
@@ -385,9 +398,11 @@ Slots Plan::Impl::loop_outputs(const Node& loop) const {
     std::vector<model::Artifact> artifacts;
     for (NodeId child : loop.iterations) {
       auto it = nodes_[child].outputs.artifacts.find(name);
-      if (it != nodes_[child].outputs.artifacts.end()) artifacts.insert(artifacts.end(), it->second->begin(), it->second->end());
+      if (it != nodes_[child].outputs.artifacts.end())
+        artifacts.insert(artifacts.end(), it->second->begin(), it->second->end());
     }
-    out.artifacts.emplace(name, std::make_shared<const std::vector<model::Artifact>>(std::move(artifacts)));
+    out.artifacts.emplace(
+        name, std::make_shared<const std::vector<model::Artifact>>(std::move(artifacts)));
   }
   return out;
 }
@@ -420,7 +435,8 @@ model::Failure Plan::Impl::first_failure(const std::vector<NodeId>& nodes) const
     }
   }
   CHECK(first != nullptr && first->failure);
-  if (!is_leaf(*first) && (first->inside != kNone || !first->iterations.empty())) return *first->failure;
+  if (!is_leaf(*first) && (first->inside != kNone || !first->iterations.empty()))
+    return *first->failure;
   return {fmt::format("{}: {}", path(first_id), first->failure->message), first->failure->log_tail};
 }
 

@@ -21,14 +21,16 @@ void Plan::Impl::on(const RetryAsked&) {
   reopen_node(root_);
 }
 
-// Everything that did not succeed is done again, and whatever waits for such a task with it: exit tasks above all.
+// Everything that did not succeed is done again, and whatever waits for such a task with it: exit
+// tasks above all.
 void Plan::Impl::reopen_scope(ScopeId id) {
   Scope& scope = scopes_[id];
   std::vector<bool> again(scope.nodes.size());
   for (std::uint32_t i = 0; i < scope.nodes.size(); ++i) {  // upstream stands before downstream
     const auto& upstream = scope.dag->tasks[i].upstream;
-    again[i] = nodes_[scope.nodes[i]].state != State::kSucceeded ||
-               std::ranges::any_of(upstream, [&again](std::uint32_t index) { return again[index]; });
+    again[i] =
+        nodes_[scope.nodes[i]].state != State::kSucceeded ||
+        std::ranges::any_of(upstream, [&again](std::uint32_t index) { return again[index]; });
   }
   scope.unfinished = static_cast<std::uint32_t>(std::ranges::count(again, true));
   for (std::uint32_t i = 0; i < scope.nodes.size(); ++i) {

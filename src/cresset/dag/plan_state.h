@@ -15,9 +15,10 @@
 
 // The inside of Plan, shared by its .cc files (plan*.cc) and nobody else.
 //
-// A run is a tree of nodes. A *node* is one task of one dag instance, or one iteration of a loop; the root node stands
-// for the pipeline. A *scope* is one instance of a dag: the nodes of its tasks and the inputs they can see. A dag task owns
-// one scope, a loop owns one iteration node for each item, and an iteration of a dag owns one scope again.
+// A run is a tree of nodes. A *node* is one task of one dag instance, or one iteration of a loop;
+// the root node stands for the pipeline. A *scope* is one instance of a dag: the nodes of its tasks
+// and the inputs they can see. A dag task owns one scope, a loop owns one iteration node for each
+// item, and an iteration of a dag owns one scope again.
 namespace cresset::dag {
 
 using NodeId = TaskOrdinal;
@@ -25,42 +26,42 @@ using ScopeId = std::uint32_t;
 inline constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 enum class Phase {
-  kWaiting,     // for its upstream
-  kLookingUp,   // LookUpCache is out
-  kStarting,    // StartAttempt is out, not seen running
-  kRunning,     // seen running
-  kRetryWait,   // until its timer fires
-  kInside,      // a group whose tasks are under way
+  kWaiting,    // for its upstream
+  kLookingUp,  // LookUpCache is out
+  kStarting,   // StartAttempt is out, not seen running
+  kRunning,    // seen running
+  kRetryWait,  // until its timer fires
+  kInside,     // a group whose tasks are under way
   kEnded,
 };
 
 struct Node {
   const GraphTask* task = nullptr;
-  ScopeId scope = kNone;          // the dag instance it stands in; kNone for the root
-  NodeId loop = kNone;            // the loop that it is an iteration of
+  ScopeId scope = kNone;  // the dag instance it stands in; kNone for the root
+  NodeId loop = kNone;    // the loop that it is an iteration of
   std::uint32_t iteration = 0;
 
   model::State state = model::State::kPending;
   Phase phase = Phase::kWaiting;
-  std::uint32_t waiting = 0;      // upstream tasks that have not ended
+  std::uint32_t waiting = 0;  // upstream tasks that have not ended
   std::uint32_t attempt = 0;
-  std::uint32_t failures = 0;     // that count against the retry policy, in this generation
-  std::uint32_t losses = 0;       // in a row
+  std::uint32_t failures = 0;  // that count against the retry policy, in this generation
+  std::uint32_t losses = 0;    // in a row
   bool cached = false;
-  bool stopping = false;          // StopAttempt is out
+  bool stopping = false;  // StopAttempt is out
   bool timed_out = false;
-  bool cut_short = false;         // not started because the run was being stopped
-  bool outdated = false;          // replaced by a later try of the group it stood in
+  bool cut_short = false;  // not started because the run was being stopped
+  bool outdated = false;   // replaced by a later try of the group it stood in
   std::string reason;
   std::optional<model::Failure> failure;
   Slots inputs;
   Slots outputs;
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
-  std::optional<WallTime> due;    // of its retry timer or deadline
+  std::optional<WallTime> due;  // of its retry timer or deadline
 
-  ScopeId inside = kNone;         // dag, or iteration of a dag
-  std::vector<NodeId> iterations; // loop: those begun, by index
+  ScopeId inside = kNone;          // dag, or iteration of a dag
+  std::vector<NodeId> iterations;  // loop: those begun, by index
   std::optional<LoopItems> items;
   std::uint32_t iterations_done = 0;
 };
@@ -75,7 +76,8 @@ struct Scope {
 
 class Plan::Impl {
  public:
-  Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph, model::Bindings inputs, RunContext context);
+  Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph, model::Bindings inputs,
+       RunContext context);
 
   StepResult step(const Event& event, WallTime now);
   std::vector<Effect> outstanding() const;

@@ -41,8 +41,9 @@ TaskBrief Plan::Impl::brief(NodeId id) const {
   out.ordinal = id;
   out.path = path(id);
   out.kind = is_leaf(node) && node.task->kind == model::TaskKind::kLoop
-                 ? (std::holds_alternative<model::Importer>(node.task->component->body) ? model::TaskKind::kImporter
-                                                                                       : model::TaskKind::kContainer)
+                 ? (std::holds_alternative<model::Importer>(node.task->component->body)
+                        ? model::TaskKind::kImporter
+                        : model::TaskKind::kContainer)
                  : node.task->kind;
   out.state = node.state;
   out.cached = node.cached;
@@ -85,7 +86,8 @@ std::vector<std::pair<NodeId, std::uint32_t>> Plan::Impl::live_attempts() const 
   std::vector<std::pair<NodeId, std::uint32_t>> out;
   for (NodeId id = 0; id < nodes_.size(); ++id) {
     const Node& node = nodes_[id];
-    if (!node.outdated && (node.phase == Phase::kStarting || node.phase == Phase::kRunning)) out.emplace_back(id, node.attempt);
+    if (!node.outdated && (node.phase == Phase::kStarting || node.phase == Phase::kRunning))
+      out.emplace_back(id, node.attempt);
   }
   return out;
 }
@@ -95,12 +97,24 @@ Plan::Counts Plan::Impl::counts() const {
   for (const Node& node : nodes_) {
     if (node.outdated || node.scope == kNone || !is_leaf(node)) continue;
     switch (node.state) {
-      case State::kPending: ++out.pending; break;
-      case State::kRunning: ++out.running; break;
-      case State::kSucceeded: ++(node.cached ? out.cached : out.succeeded); break;
-      case State::kFailed: ++out.failed; break;
-      case State::kSkipped: ++out.skipped; break;
-      case State::kCanceled: ++out.canceled; break;
+      case State::kPending:
+        ++out.pending;
+        break;
+      case State::kRunning:
+        ++out.running;
+        break;
+      case State::kSucceeded:
+        ++(node.cached ? out.cached : out.succeeded);
+        break;
+      case State::kFailed:
+        ++out.failed;
+        break;
+      case State::kSkipped:
+        ++out.skipped;
+        break;
+      case State::kCanceled:
+        ++out.canceled;
+        break;
     }
   }
   return out;

@@ -23,7 +23,8 @@ Result<std::string> expand(const text::Template& parsed, const ReferenceLookup& 
 
 class ArgumentResolver {
  public:
-  ArgumentResolver(const ReferenceLookup& lookup, const std::function<bool(std::string_view)>& is_present)
+  ArgumentResolver(const ReferenceLookup& lookup,
+                   const std::function<bool(std::string_view)>& is_present)
       : lookup_(lookup), is_present_(is_present) {}
 
   Result<void> append(const text::Argument& argument, std::vector<std::string>& out) const {
@@ -90,8 +91,9 @@ Result<Value> resolve_constant(const Value& constant, const ReferenceLookup& loo
   return constant;
 }
 
-Result<std::vector<std::string>> resolve_arguments(const std::vector<std::string>& texts, const ReferenceLookup& lookup,
-                                                   const std::function<bool(std::string_view)>& is_present) {
+Result<std::vector<std::string>> resolve_arguments(
+    const std::vector<std::string>& texts, const ReferenceLookup& lookup,
+    const std::function<bool(std::string_view)>& is_present) {
   const ArgumentResolver resolver(lookup, is_present);
   std::vector<std::string> out;
   for (const std::string& text : texts) {
@@ -101,8 +103,8 @@ Result<std::vector<std::string>> resolve_arguments(const std::vector<std::string
   return out;
 }
 
-Result<Value> job_reference(const text::Reference& reference, const RunContext& context, const std::string& task_name,
-                            TaskOrdinal task) {
+Result<Value> job_reference(const text::Reference& reference, const RunContext& context,
+                            const std::string& task_name, TaskOrdinal task) {
   const std::string& name = reference.name;
   if (name == "pipeline_job_name") return Value(context.name);
   if (name == "pipeline_job_resource_name") return Value(context.resource_name);

@@ -12,7 +12,8 @@ namespace cresset::dag {
 using ValueRef = std::shared_ptr<const Value>;
 using ArtifactsRef = std::shared_ptr<const std::vector<model::Artifact>>;
 
-// Bindings whose values are shared: a list that is handed to each of its own iterations exists once.
+// Bindings whose values are shared: a list that is handed to each of its own iterations exists
+// once.
 struct Slots {
   std::map<std::string, ValueRef, std::less<>> parameters;
   std::map<std::string, ArtifactsRef, std::less<>> artifacts;
@@ -20,9 +21,11 @@ struct Slots {
 
 inline Slots share(model::Bindings bindings) {
   Slots out;
-  for (auto& [name, value] : bindings.parameters) out.parameters.emplace(name, std::make_shared<const Value>(std::move(value)));
+  for (auto& [name, value] : bindings.parameters)
+    out.parameters.emplace(name, std::make_shared<const Value>(std::move(value)));
   for (auto& [name, list] : bindings.artifacts) {
-    out.artifacts.emplace(name, std::make_shared<const std::vector<model::Artifact>>(std::move(list)));
+    out.artifacts.emplace(name,
+                          std::make_shared<const std::vector<model::Artifact>>(std::move(list)));
   }
   return out;
 }

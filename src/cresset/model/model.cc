@@ -68,18 +68,26 @@ std::optional<std::uint32_t> parse_u32(std::string_view text) {
 }  // namespace
 
 std::string_view to_string(ParameterType type) { return name_of(kParameterTypes, type); }
-std::optional<ParameterType> parse_parameter_type(std::string_view text) { return value_of(kParameterTypes, text); }
+std::optional<ParameterType> parse_parameter_type(std::string_view text) {
+  return value_of(kParameterTypes, text);
+}
 
 bool fits(const Value& value, ParameterType type) {
   switch (type) {
-    case ParameterType::kNumberDouble: return value.is_number();
-    case ParameterType::kNumberInteger: return value.is_integer();
-    case ParameterType::kString: return value.is_string();
-    case ParameterType::kBoolean: return value.is_bool();
-    case ParameterType::kList: return value.is_list();
+    case ParameterType::kNumberDouble:
+      return value.is_number();
+    case ParameterType::kNumberInteger:
+      return value.is_integer();
+    case ParameterType::kString:
+      return value.is_string();
+    case ParameterType::kBoolean:
+      return value.is_bool();
+    case ParameterType::kList:
+      return value.is_list();
     case ParameterType::kStruct:
     case ParameterType::kTaskFinalStatus:
-    case ParameterType::kTaskConfig: return value.is_struct();
+    case ParameterType::kTaskConfig:
+      return value.is_struct();
   }
   return false;
 }
@@ -89,12 +97,15 @@ std::optional<State> parse_state(std::string_view text) { return value_of(kState
 
 std::string_view to_string(TaskKind kind) { return name_of(kTaskKinds, kind); }
 
-std::string to_string(const AttemptId& id) { return fmt::format("{}/{}.{}", id.run.str(), id.task, id.attempt); }
+std::string to_string(const AttemptId& id) {
+  return fmt::format("{}/{}.{}", id.run.str(), id.task, id.attempt);
+}
 
 std::optional<AttemptId> parse_attempt_id(std::string_view text) {
   const std::size_t slash = text.rfind('/');
   const std::size_t dot = text.rfind('.');
-  if (slash == std::string_view::npos || dot == std::string_view::npos || dot < slash) return std::nullopt;
+  if (slash == std::string_view::npos || dot == std::string_view::npos || dot < slash)
+    return std::nullopt;
   auto task = parse_u32(text.substr(slash + 1, dot - slash - 1));
   auto attempt = parse_u32(text.substr(dot + 1));
   if (!task || !attempt) return std::nullopt;

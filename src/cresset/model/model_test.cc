@@ -15,7 +15,8 @@ TEST(AttemptId, RoundTrip) {
 }
 
 TEST(State, NamesRoundTrip) {
-  for (State state : {State::kPending, State::kRunning, State::kSucceeded, State::kFailed, State::kSkipped, State::kCanceled}) {
+  for (State state : {State::kPending, State::kRunning, State::kSucceeded, State::kFailed,
+                      State::kSkipped, State::kCanceled}) {
     EXPECT_EQ(parse_state(to_string(state)), state);
   }
   EXPECT_FALSE(parse_state("pending"));

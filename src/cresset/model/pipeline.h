@@ -13,9 +13,10 @@
 #include "cresset/base/time.h"
 #include "cresset/base/value.h"
 
-// A pipeline as its author wrote it: Kubeflow Pipelines v2 IR (schema 2.1.0) as plain values. Every text that may
-// hold placeholders ({{$.inputs.parameters['x']}} …) is kept as written; dag/ resolves it. codec/ makes these values,
-// and nothing below says where in a file they stood: a JSON pointer such as /root/dag/tasks/train does.
+// A pipeline as its author wrote it: Kubeflow Pipelines v2 IR (schema 2.1.0) as plain values. Every
+// text that may hold placeholders ({{$.inputs.parameters['x']}} …) is kept as written; dag/
+// resolves it. codec/ makes these values, and nothing below says where in a file they stood: a JSON
+// pointer such as /root/dag/tasks/train does.
 namespace cresset::model {
 
 template <class T>
@@ -33,11 +34,13 @@ enum class ParameterType {
 };
 std::string_view to_string(ParameterType type);  // "NUMBER_DOUBLE" …
 std::optional<ParameterType> parse_parameter_type(std::string_view text);
-// Whether the value is of the type. Null is of none; an integral number is both of the number types.
+// Whether the value is of the type. Null is of none; an integral number is both of the number
+// types.
 bool fits(const Value& value, ParameterType type);
 
 struct ArtifactType {
-  std::string schema_title;     // "system.Dataset"; empty when only one of the older spellings was given
+  std::string
+      schema_title;  // "system.Dataset"; empty when only one of the older spellings was given
   std::string schema_version;   // "0.0.1"
   std::string schema_uri;       // older files
   std::string instance_schema;  // older files
@@ -89,7 +92,8 @@ struct FinalStatusOf {
 
 struct ParameterSource {
   std::variant<Constant, FromParent, FromTask, FinalStatusOf> from;
-  std::string selector;  // CEL over the value (parseJson(string_value)["key"]); empty = the value itself
+  std::string
+      selector;  // CEL over the value (parseJson(string_value)["key"]); empty = the value itself
 };
 
 struct ArtifactSource {
@@ -98,7 +102,8 @@ struct ArtifactSource {
 
 // `parameterIterator` / `artifactIterator`: one iteration of the task's component for each item.
 struct ParameterIterator {
-  std::variant<std::string, FromParent> items;  // `raw`: JSON text of a list; or the task's own input of that name
+  std::variant<std::string, FromParent>
+      items;  // `raw`: JSON text of a list; or the task's own input of that name
   std::string item_input;
 };
 struct ArtifactIterator {
@@ -158,7 +163,8 @@ struct EnvVar {
   std::string value;  // never resolved (kfp.md §2.6)
 };
 
-// Texts are Kubernetes quantities ("500m", "2Gi"), or placeholders that resolve to one; empty = not given.
+// Texts are Kubernetes quantities ("500m", "2Gi"), or placeholders that resolve to one; empty = not
+// given.
 struct Resources {
   std::string cpu_request;
   std::string cpu_limit;
@@ -168,7 +174,8 @@ struct Resources {
   std::string accelerator_count;
 };
 
-// A setting of platforms.kubernetes that names something by value or by a task input. Null value = setting dropped.
+// A setting of platforms.kubernetes that names something by value or by a task input. Null value =
+// setting dropped.
 using NameSource = ParameterSource;
 
 struct KeyToEnv {
@@ -200,7 +207,8 @@ struct FieldAsEnv {
   std::string field_path;  // downward API, e.g. metadata.name
 };
 
-// What platforms.kubernetes says of one executor and this engine honours. The rest is refused or noted by codec.
+// What platforms.kubernetes says of one executor and this engine honours. The rest is refused or
+// noted by codec.
 struct KubernetesConfig {
   std::vector<KeysAsEnv> secret_as_env;
   std::vector<KeysAsEnv> config_map_as_env;
@@ -222,7 +230,8 @@ struct Container {
 };
 
 struct Importer {
-  std::variant<std::string, FromParent> uri;  // constant, or the task's parameter input of that name
+  std::variant<std::string, FromParent>
+      uri;  // constant, or the task's parameter input of that name
   ArtifactType type;
   Value metadata;  // struct or null; keys and values may hold placeholders
   bool reimport = false;
@@ -247,7 +256,8 @@ struct PipelineConfig {
   std::optional<Workspace> workspace;
 };
 
-// Accepted, and without effect on this engine: what a run says once ("tolerations of exec-train are for a cluster").
+// Accepted, and without effect on this engine: what a run says once ("tolerations of exec-train are
+// for a cluster").
 struct Notice {
   std::string pointer;  // JSON pointer into the document
   std::string message;
@@ -263,7 +273,8 @@ struct Pipeline {
   ByName<Component> components;  // by their IR name ("comp-train")
   PipelineConfig config;
   std::vector<Notice> notices;
-  // Values given along with a PipelineJob envelope (runtimeConfig.parameterValues); empty for a bare spec.
+  // Values given along with a PipelineJob envelope (runtimeConfig.parameterValues); empty for a
+  // bare spec.
   ByName<Value> job_parameters;
 };
 

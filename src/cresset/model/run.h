@@ -12,20 +12,24 @@
 #include "cresset/base/value.h"
 #include "cresset/model/pipeline.h"
 
-// What a run is and where it stands: the values that the store keeps, the engine moves and every reader shows.
+// What a run is and where it stands: the values that the store keeps, the engine moves and every
+// reader shows.
 namespace cresset::model {
 
 using RunId = StrongId<struct RunTag>;
 
-// PENDING → RUNNING → SUCCEEDED | FAILED | CANCELED, and PENDING → SKIPPED | CANCELED | FAILED. The last four are final;
-// only `retry` reopens a finished run, as a new generation.
+// PENDING → RUNNING → SUCCEEDED | FAILED | CANCELED, and PENDING → SKIPPED | CANCELED | FAILED. The
+// last four are final; only `retry` reopens a finished run, as a new generation.
 enum class State { kPending, kRunning, kSucceeded, kFailed, kSkipped, kCanceled };
 std::string_view to_string(State state);  // "PENDING" …
 std::optional<State> parse_state(std::string_view text);
-constexpr bool is_final(State state) { return state != State::kPending && state != State::kRunning; }
+constexpr bool is_final(State state) {
+  return state != State::kPending && state != State::kRunning;
+}
 
-// One attempt of one task. Task ordinals are given by the plan in order of creation and are the same after a restart,
-// so the id of an attempt is known before it starts: "<run>/<task>.<attempt>". Attempts count from 1.
+// One attempt of one task. Task ordinals are given by the plan in order of creation and are the
+// same after a restart, so the id of an attempt is known before it starts:
+// "<run>/<task>.<attempt>". Attempts count from 1.
 struct AttemptId {
   RunId run;
   std::uint32_t task = 0;
@@ -38,10 +42,11 @@ std::optional<AttemptId> parse_attempt_id(std::string_view text);
 struct Artifact {
   std::string name;  // of the output that made it
   ArtifactType type;
-  std::string uri;  // file:// + raw path on this engine
-  Value metadata;   // struct
+  std::string uri;          // file:// + raw path on this engine
+  Value metadata;           // struct
   std::string custom_path;  // where its bytes are when not at the URI; empty = at the URI
-  std::string digest;       // of its bytes (file or whole folder), 64 hex digits; empty when there are none
+  std::string
+      digest;  // of its bytes (file or whole folder), 64 hex digits; empty when there are none
   bool operator==(const Artifact&) const = default;
 };
 

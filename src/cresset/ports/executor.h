@@ -12,8 +12,8 @@
 
 namespace cresset::ports {
 
-// What an attempt takes of the machine while it runs. A request larger than the machine is clamped by the executor,
-// with a notice in AttemptRunning.
+// What an attempt takes of the machine while it runs. A request larger than the machine is clamped
+// by the executor, with a notice in AttemptRunning.
 struct SlotRequest {
   std::int64_t cpu_millis = 1000;
   std::int64_t memory_bytes = 0;
@@ -34,20 +34,23 @@ struct Mount {
 
 struct StartSpec {
   model::AttemptId id;
-  // Fencing token of the engine's lease: an executor that has seen a higher one for this run refuses the start.
+  // Fencing token of the engine's lease: an executor that has seen a higher one for this run
+  // refuses the start.
   std::uint64_t token = 0;
   // The attempt is known to have been running: find it, never start it.
   bool adopt_only = false;
 
   std::vector<std::string> argv;  // argv[0] is looked up on PATH of `env` when it holds no '/'
   std::vector<std::pair<std::string, std::string>> env;  // the whole environment
-  std::string work_dir;                 // made when absent; the step's current folder
-  std::vector<std::string> folders;     // made before the start
-  std::vector<FileToWrite> files;       // written before the start
+  std::string work_dir;              // made when absent; the step's current folder
+  std::vector<std::string> folders;  // made before the start
+  std::vector<FileToWrite> files;    // written before the start
   std::vector<Mount> mounts;
 
-  std::string log_path;  // stdout and stderr in order of arrival; times per chunk in log_path + ".idx"
-  std::int64_t log_cap_bytes = 0;  // output past this is dropped with one notice line in the log; 0 = no cap
+  std::string
+      log_path;  // stdout and stderr in order of arrival; times per chunk in log_path + ".idx"
+  std::int64_t log_cap_bytes =
+      0;  // output past this is dropped with one notice line in the log; 0 = no cap
 
   SlotRequest slots;
   // `-j`: this run's attempts hold at most so many CPU millis at once; 0 = only the machine limits.
@@ -59,7 +62,8 @@ struct Exit {
   enum class Kind {
     kExited,      // code = exit status
     kSignaled,    // code = signal number
-    kNotStarted,  // detail says why: command not found, argument list too long, cancelled while queued …
+    kNotStarted,  // detail says why: command not found, argument list too long, cancelled while
+                  // queued …
     kLost,        // nobody knows: the machine or the keeper went away; its processes are gone
   };
   Kind kind = Kind::kExited;
@@ -85,11 +89,14 @@ struct AttemptExited {
 using ExecutorEvent = std::variant<AttemptRunning, AttemptExited>;
 
 // Runs attempts. Contract (ports/testing/executor_contract.h):
-// - start() queues and returns; the attempt begins when its slots are free. Exactly one AttemptExited follows, after at
-//   most one AttemptRunning, also when start() is called again for the same id by this or a later engine: a second
-//   start of a known attempt finds the first and repeats what is known of it.
-// - An attempt outlives the engine that started it; its exit status and log are kept until forget().
-// - stop() asks the attempt's whole process group to end (SIGTERM), and kills it (SIGKILL) after `grace`; a queued
+// - start() queues and returns; the attempt begins when its slots are free. Exactly one
+// AttemptExited follows, after at
+//   most one AttemptRunning, also when start() is called again for the same id by this or a later
+//   engine: a second start of a known attempt finds the first and repeats what is known of it.
+// - An attempt outlives the engine that started it; its exit status and log are kept until
+// forget().
+// - stop() asks the attempt's whole process group to end (SIGTERM), and kills it (SIGKILL) after
+// `grace`; a queued
 //   attempt ends as kNotStarted. Unknown ids are ignored.
 // - Nothing blocks; events are taken with poll(), which never waits. One thread (the engine's).
 class Executor {
@@ -97,8 +104,10 @@ class Executor {
   virtual ~Executor() = default;
   virtual void start(StartSpec spec) = 0;
   virtual void stop(const model::AttemptId& id, Duration grace) = 0;
-  virtual void forget(const std::vector<model::AttemptId>& ids) = 0;  // ended attempts whose end is committed
-  // kUnavailable when the executor is beyond repair (the engine then stops; the run can be resumed).
+  virtual void forget(
+      const std::vector<model::AttemptId>& ids) = 0;  // ended attempts whose end is committed
+  // kUnavailable when the executor is beyond repair (the engine then stops; the run can be
+  // resumed).
   virtual Result<std::vector<ExecutorEvent>> poll() = 0;
 };
 

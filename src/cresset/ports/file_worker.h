@@ -20,8 +20,9 @@ struct FileContents {
   std::vector<std::optional<std::string>> contents;  // by index; nullopt = no such file
 };
 
-// Digests what is at each path (a file, or a folder with all below it) and, with `sync`, makes it durable first
-// (fsync of files and folders). Digests are remembered by size, mtime and inode, so unchanged bytes are read once.
+// Digests what is at each path (a file, or a folder with all below it) and, with `sync`, makes it
+// durable first (fsync of files and folders). Digests are remembered by size, mtime and inode, so
+// unchanged bytes are read once.
 struct DigestPaths {
   std::vector<std::string> paths;
   bool sync = false;
@@ -35,7 +36,8 @@ struct ReadTail {
   std::int64_t bytes_max = 4096;
 };
 struct Tail {
-  std::string text;  // empty when there is no such file; starts at a line's beginning, invalid UTF-8 replaced
+  std::string text;  // empty when there is no such file; starts at a line's beginning, invalid
+                     // UTF-8 replaced
 };
 
 struct MakeFolder {
@@ -44,7 +46,8 @@ struct MakeFolder {
 struct RemoveFolder {
   std::string path;  // with all below it; absent is fine
 };
-// Copies a file or folder; existing target is replaced. Symbolic links that leave the source are refused.
+// Copies a file or folder; existing target is replaced. Symbolic links that leave the source are
+// refused.
 struct CopyPath {
   std::string source;
   std::string target;
@@ -60,16 +63,18 @@ struct PathKinds {
   std::vector<Kind> kinds;
 };
 
-using FileJob = std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath, StatPaths>;
+using FileJob =
+    std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath, StatPaths>;
 using FileAnswer = std::variant<FileContents, Digests, Tail, Done, PathKinds>;
 
 struct FileJobDone {
   std::uint64_t job = 0;
-  Result<FileAnswer> answer;  // errors: kNotFound, kPermissionDenied, kResourceExhausted (too large, disk full), kDataLoss (fsync failed)
+  Result<FileAnswer> answer;  // errors: kNotFound, kPermissionDenied, kResourceExhausted (too
+                              // large, disk full), kDataLoss (fsync failed)
 };
 
-// Contract (ports/testing/file_worker_contract.h): each submitted job is answered once, in any order. One thread calls.
-// Destroying the worker waits for the jobs under way and drops the others.
+// Contract (ports/testing/file_worker_contract.h): each submitted job is answered once, in any
+// order. One thread calls. Destroying the worker waits for the jobs under way and drops the others.
 class FileWorker {
  public:
   virtual ~FileWorker() = default;

@@ -41,10 +41,10 @@ struct StoredEvent {
 struct StepRecord {
   std::uint32_t task = 0;  // ordinal in its run
   std::string path;
-  std::string key;      // cache key; empty when caching was off for it
-  Value parts;          // struct: name of each ingredient of the key -> its digest or short text
+  std::string key;        // cache key; empty when caching was off for it
+  Value parts;            // struct: name of each ingredient of the key -> its digest or short text
   bool reusable = false;  // succeeded by running: others may hit it
-  std::string outputs;  // encoded Bindings (JSON)
+  std::string outputs;    // encoded Bindings (JSON)
 };
 
 struct StepMatch {
@@ -60,8 +60,8 @@ struct StoredCommand {
   Command command = Command::kCancel;
 };
 
-// The right to be a run's engine: one live owner at a time on this machine, and a token that grows with each owner. Dropped when
-// destroyed, and when its process dies.
+// The right to be a run's engine: one live owner at a time on this machine, and a token that grows
+// with each owner. Dropped when destroyed, and when its process dies.
 class Lease {
  public:
   virtual ~Lease() = default;
@@ -71,16 +71,20 @@ class Lease {
 
 struct Commit {
   std::vector<StoredEvent> events;
-  std::optional<RunRecord> record;   // state and times of the run after these events
+  std::optional<RunRecord> record;  // state and times of the run after these events
   std::vector<StepRecord> steps;
   std::uint64_t commands_taken = 0;  // highest StoredCommand::id that these events answer; 0 = none
 };
 
 // Runs, their event logs and what was computed. Contract (ports/testing/metadata_store_contract.h):
-// - A call that returns success is durable (it survives power loss); one that fails has changed nothing.
-// - commit() is one transaction. kAborted: the lease's token is no longer the run's highest, nothing was written, and the
-//   engine must stop. kDataLoss / kResourceExhausted (disk full): nothing was written; the engine must stop as well.
-// - Reads see every finished commit of every process. Any thread may call; calls do not overlap within one object.
+// - A call that returns success is durable (it survives power loss); one that fails has changed
+// nothing.
+// - commit() is one transaction. kAborted: the lease's token is no longer the run's highest,
+// nothing was written, and the
+//   engine must stop. kDataLoss / kResourceExhausted (disk full): nothing was written; the engine
+//   must stop as well.
+// - Reads see every finished commit of every process. Any thread may call; calls do not overlap
+// within one object.
 class MetadataStore {
  public:
   virtual ~MetadataStore() = default;
@@ -93,21 +97,26 @@ class MetadataStore {
   virtual Result<std::vector<RunRecord>> list_runs() = 0;  // newest first
   virtual Result<RunRecord> find_run(const model::RunId& run) = 0;
   virtual Result<RunDefinition> definition(const model::RunId& run) = 0;
-  virtual Result<std::vector<StoredEvent>> events(const model::RunId& run, std::uint64_t after_seq) = 0;
+  virtual Result<std::vector<StoredEvent>> events(const model::RunId& run,
+                                                  std::uint64_t after_seq) = 0;
   // Removes the run and all that the store knows of it. kFailedPrecondition while it is owned.
   virtual Result<void> remove_run(const model::RunId& run) = 0;
 
   // Newest reusable step of that pipeline with that key from a finished run other than `except`.
-  virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline, const std::string& key,
+  virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline,
+                                                     const std::string& key,
                                                      const model::RunId& except) = 0;
   // Newest step at that path of an earlier run of that pipeline: what `explain` compares with.
-  virtual Result<std::optional<StepMatch>> previous_step(const std::string& pipeline, const std::string& path,
+  virtual Result<std::optional<StepMatch>> previous_step(const std::string& pipeline,
+                                                         const std::string& path,
                                                          const model::RunId& before) = 0;
   virtual Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) = 0;
 
   virtual Result<void> post(const model::RunId& run, Command command) = 0;
-  virtual Result<std::vector<StoredCommand>> commands(const model::RunId& run, std::uint64_t after_id) = 0;
-  // A number that changes whenever another process has committed something: a cheap poll before the reads above.
+  virtual Result<std::vector<StoredCommand>> commands(const model::RunId& run,
+                                                      std::uint64_t after_id) = 0;
+  // A number that changes whenever another process has committed something: a cheap poll before the
+  // reads above.
   virtual Result<std::uint64_t> change_counter() = 0;
 };
 

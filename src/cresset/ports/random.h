@@ -4,7 +4,8 @@
 
 namespace cresset::ports {
 
-// The only source of randomness: seeded from the system in main/, from the test in tests. One thread.
+// The only source of randomness: seeded from the system in main/, from the test in tests. One
+// thread.
 class Random {
  public:
   virtual ~Random() = default;

@@ -27,26 +27,30 @@ struct JsonError {
   std::string message;  // what is wrong and what to do: "the key "x" occurs twice in one object"
 };
 
-// Strict JSON (RFC 8259), one document. Refused, each with its position: syntax errors, text after the end, invalid
-// UTF-8, a key that occurs twice, nesting deeper than `depth`, a text longer than `bytes`, and an integer literal
-// beyond ±(2^53 − 1), which a number cannot hold exactly. NaN and Infinity are no JSON.
-// On failure returns kInvalidArgument "line 3, column 7: …"; `detail`, when given, receives the parts.
-Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {}, JsonError* detail = nullptr);
+// Strict JSON (RFC 8259), one document. Refused, each with its position: syntax errors, text after
+// the end, invalid UTF-8, a key that occurs twice, nesting deeper than `depth`, a text longer than
+// `bytes`, and an integer literal beyond ±(2^53 − 1), which a number cannot hold exactly. NaN and
+// Infinity are no JSON. On failure returns kInvalidArgument "line 3, column 7: …"; `detail`, when
+// given, receives the parts.
+Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {},
+                         JsonError* detail = nullptr);
 
-// Compact, fields in their order; integers without a fraction; other numbers in the shortest form that reads back the
-// same; non-finite numbers (which no parser here makes) as null; control characters escaped, other UTF-8 as it is.
+// Compact, fields in their order; integers without a fraction; other numbers in the shortest form
+// that reads back the same; non-finite numbers (which no parser here makes) as null; control
+// characters escaped, other UTF-8 as it is.
 std::string to_json(const Value& value);
 // The same, indented by two spaces, for people.
 std::string to_json_pretty(const Value& value);
 // Fields sorted by name at every level: equal values give equal text. For cache keys.
 std::string to_canonical_json(const Value& value);
 
-// A value as the text that a placeholder turns into (kfp.md §2.6): strings raw, numbers in shortest decimal form never
-// with an exponent, booleans true/false, lists and structs compact JSON, null as the empty string.
+// A value as the text that a placeholder turns into (kfp.md §2.6): strings raw, numbers in shortest
+// decimal form never with an exponent, booleans true/false, lists and structs compact JSON, null as
+// the empty string.
 std::string to_text(const Value& value);
 
-// Line and column of the value that a JSON pointer (RFC 6901) names, or of the deepest ancestor that exists.
-// `text` must have been accepted by parse_json.
+// Line and column of the value that a JSON pointer (RFC 6901) names, or of the deepest ancestor
+// that exists. `text` must have been accepted by parse_json.
 Position locate_json(std::string_view text, std::string_view pointer);
 
 // RFC 6901: "~" and "/" of one token escaped.

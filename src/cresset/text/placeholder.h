@@ -8,7 +8,8 @@
 #include "cresset/base/result.h"
 #include "cresset/base/value.h"
 
-// The placeholders of KFP texts (kfp.md §2.6), taken apart without I/O and without knowing what they resolve to.
+// The placeholders of KFP texts (kfp.md §2.6), taken apart without I/O and without knowing what
+// they resolve to.
 namespace cresset::text {
 
 // One reference inside {{…}}.
@@ -17,11 +18,13 @@ struct Reference {
     kExecutorInput,       // {{$}}
     kInputParameter,      // {{$.inputs.parameters['x']}}            name
     kInputArtifact,       // {{$.inputs.artifacts['x']}}             name: JSON list of artifacts
-    kInputArtifactField,  // {{$.inputs.artifacts['x'].path}} …      name, field = path | uri | name | metadata, key
-    kOutputArtifactField, // {{$.outputs.artifacts['x'].path}} …     name, field = path | uri | name | metadata, key
-    kOutputParameterFile, // {{$.outputs.parameters['x'].output_file}}
-    kOutputFile,          // {{$.outputs.output_file}}, {{$.outputs.outputMetadataUri}}
-    kJob,                 // {{$.pipeline_job_name}} …               name = "pipeline_job_name" …
+    kInputArtifactField,  // {{$.inputs.artifacts['x'].path}} …      name, field = path | uri | name
+                          // | metadata, key
+    kOutputArtifactField,  // {{$.outputs.artifacts['x'].path}} …     name, field = path | uri |
+                           // name | metadata, key
+    kOutputParameterFile,  // {{$.outputs.parameters['x'].output_file}}
+    kOutputFile,           // {{$.outputs.output_file}}, {{$.outputs.outputMetadataUri}}
+    kJob,                  // {{$.pipeline_job_name}} …               name = "pipeline_job_name" …
   };
   Kind kind = Kind::kExecutorInput;
   std::string name;
@@ -31,7 +34,8 @@ struct Reference {
   bool operator==(const Reference&) const = default;
 };
 
-// A text split into literal pieces and references, in order. A text without placeholders is one literal piece.
+// A text split into literal pieces and references, in order. A text without placeholders is one
+// literal piece.
 using Piece = std::variant<std::string, Reference>;
 struct Template {
   std::vector<Piece> pieces;
@@ -40,12 +44,14 @@ struct Template {
   [[nodiscard]] const Reference* sole_reference() const;
 };
 
-// A well-formed `{{$…}}` must be one of the forms above (both quote styles are accepted, and the bracket spellings
-// that the SDK emitted over time): anything else that begins with `{{$` is kInvalidArgument naming it.
+// A well-formed `{{$…}}` must be one of the forms above (both quote styles are accepted, and the
+// bracket spellings that the SDK emitted over time): anything else that begins with `{{$` is
+// kInvalidArgument naming it.
 // `{{` without `$` is literal text.
 Result<Template> parse_template(std::string_view text);
 
-// A container argument: a template, or the JSON structs {"IfPresent":…} and {"Concat":[…]} which may nest.
+// A container argument: a template, or the JSON structs {"IfPresent":…} and {"Concat":[…]} which
+// may nest.
 struct Argument;
 struct IfPresent {
   std::string input;
@@ -59,8 +65,9 @@ struct Argument {
   std::variant<Template, IfPresent, Concat> form;
 };
 
-// Reads one string of command/args. Text that starts with `{"IfPresent"` or `{"Concat"` (white space allowed) must be
-// a valid struct of that form; any other text is a template. Nesting is limited to 20 levels.
+// Reads one string of command/args. Text that starts with `{"IfPresent"` or `{"Concat"` (white
+// space allowed) must be a valid struct of that form; any other text is a template. Nesting is
+// limited to 20 levels.
 Result<Argument> parse_argument(std::string_view text);
 
 }  // namespace cresset::text

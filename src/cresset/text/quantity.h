@@ -5,7 +5,8 @@
 
 #include "cresset/base/result.h"
 
-// Kubernetes quantities ("500m", "1.5", "2Gi", "15G", "1e3"), kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity.
+// Kubernetes quantities ("500m", "1.5", "2Gi", "15G", "1e3"),
+// kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity.
 namespace cresset::text {
 
 // CPUs in thousandths, rounded up. kInvalidArgument names the text; negative amounts are refused.

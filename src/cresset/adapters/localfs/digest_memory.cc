@@ -20,14 +20,19 @@ namespace {
 constexpr std::string_view kHeader = "cresset digests 1\n";
 constexpr std::int64_t kFileBytesMax = 512 << 20;
 
-// The longest tick of a kernel clock (100 Hz), and the coarsest times of a file system without nanoseconds (FAT).
+// The longest tick of a kernel clock (100 Hz), and the coarsest times of a file system without
+// nanoseconds (FAT).
 constexpr std::int64_t kTickNs = 10'000'000;
 constexpr std::int64_t kCoarseTickNs = 2'000'000'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-std::int64_t to_ns(const timespec& time) { return std::int64_t{time.tv_sec} * kSecondNs + time.tv_nsec; }
+std::int64_t to_ns(const timespec& time) {
+  return std::int64_t{time.tv_sec} * kSecondNs + time.tv_nsec;
+}
 
-std::string memory_path(const std::string& dir, const std::string& path) { return dir + "/" + sha256_hex(path); }
+std::string memory_path(const std::string& dir, const std::string& path) {
+  return dir + "/" + sha256_hex(path);
+}
 
 bool is_hex_digest(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -49,8 +54,9 @@ bool take_entry(std::string_view& text, DigestMemory& memory) {
   text.remove_prefix(65);
   FileIdentity& id = entry.identity;
   std::size_t length = 0;
-  if (!take_number(text, id.device) || !take_number(text, id.inode) || !take_number(text, id.size) ||
-      !take_number(text, id.mtime_ns) || !take_number(text, id.ctime_ns) || !take_number(text, length)) {
+  if (!take_number(text, id.device) || !take_number(text, id.inode) ||
+      !take_number(text, id.size) || !take_number(text, id.mtime_ns) ||
+      !take_number(text, id.ctime_ns) || !take_number(text, length)) {
     return false;
   }
   if (text.size() <= length || text[length] != '\n') return false;
@@ -62,7 +68,8 @@ bool take_entry(std::string_view& text, DigestMemory& memory) {
 }  // namespace
 
 FileIdentity identity_of(const struct stat& status) {
-  return {status.st_dev, status.st_ino, status.st_size, to_ns(status.st_mtim), to_ns(status.st_ctim)};
+  return {status.st_dev, status.st_ino, status.st_size, to_ns(status.st_mtim),
+          to_ns(status.st_ctim)};
 }
 
 bool is_settled(const FileIdentity& identity, std::int64_t coarse_now) {
@@ -82,8 +89,8 @@ std::string encode_digest_memory(const DigestMemory& memory) {
   out.append(kHeader);
   for (const auto& [path, entry] : memory) {
     const FileIdentity& id = entry.identity;
-    fmt::format_to(std::back_inserter(out), "{} {} {} {} {} {} {} {}\n", entry.digest, id.device, id.inode, id.size,
-                   id.mtime_ns, id.ctime_ns, path.size(), path);
+    fmt::format_to(std::back_inserter(out), "{} {} {} {} {} {} {} {}\n", entry.digest, id.device,
+                   id.inode, id.size, id.mtime_ns, id.ctime_ns, path.size(), path);
   }
   const std::string digest = sha256_hex({out.data(), out.size()});
   out.append(digest);
@@ -93,7 +100,9 @@ std::string encode_digest_memory(const DigestMemory& memory) {
 
 std::optional<DigestMemory> decode_digest_memory(std::string_view text) {
   constexpr std::size_t kSealSize = 65;
-  if (text.size() < kHeader.size() + kSealSize || !text.starts_with(kHeader) || !text.ends_with('\n')) return std::nullopt;
+  if (text.size() < kHeader.size() + kSealSize || !text.starts_with(kHeader) ||
+      !text.ends_with('\n'))
+    return std::nullopt;
   const std::string_view seal = text.substr(text.size() - kSealSize, 64);
   text.remove_suffix(kSealSize);
   if (sha256_hex(text) != seal) return std::nullopt;
@@ -111,14 +120,16 @@ DigestMemory load_digest_memory(const std::string& dir, const std::string& path)
   return decode_digest_memory(**content).value_or(DigestMemory{});
 }
 
-void save_digest_memory(const std::string& dir, const std::string& path, const DigestMemory& memory) {
+void save_digest_memory(const std::string& dir, const std::string& path,
+                        const DigestMemory& memory) {
   if (!make_folder(dir)) return;
   const std::string target = memory_path(dir, path);
   const std::string made = temporary_sibling(target);
   // No fsync: the seal at its end tells a file that a power failure left torn.
   const Fd file(::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.valid()) return;
-  if (!write_all(file.get(), encode_digest_memory(memory), made) || ::rename(made.c_str(), target.c_str()) != 0) {
+  if (!write_all(file.get(), encode_digest_memory(memory), made) ||
+      ::rename(made.c_str(), target.c_str()) != 0) {
     ::unlink(made.c_str());
   }
 }

@@ -23,7 +23,8 @@ Result<struct stat> status_of(int fd, std::string_view what) {
 }
 
 Error too_large(const std::string& path, std::int64_t bytes_max) {
-  return make_error(Code::kResourceExhausted, "{} is larger than the {} bytes allowed here", path, bytes_max);
+  return make_error(Code::kResourceExhausted, "{} is larger than the {} bytes allowed here", path,
+                    bytes_max);
 }
 
 // The last folder of a path, which holds the entry that the path names.
@@ -43,12 +44,15 @@ Result<void> write_and_sync(int fd, const std::string& path, std::string_view co
   return sync_fd(fd, path);
 }
 
-// `bytes` begin one byte before the tail. A last line that is longer than the tail begins at a character.
+// `bytes` begin one byte before the tail. A last line that is longer than the tail begins at a
+// character.
 std::string_view from_line_start(std::string_view bytes) {
   const std::size_t line_end = bytes.find('\n');
-  if (line_end != std::string_view::npos && line_end + 1 < bytes.size()) return bytes.substr(line_end + 1);
+  if (line_end != std::string_view::npos && line_end + 1 < bytes.size())
+    return bytes.substr(line_end + 1);
   bytes.remove_prefix(std::min<std::size_t>(1, bytes.size()));
-  while (!bytes.empty() && (static_cast<unsigned char>(bytes.front()) & 0xc0) == 0x80) bytes.remove_prefix(1);
+  while (!bytes.empty() && (static_cast<unsigned char>(bytes.front()) & 0xc0) == 0x80)
+    bytes.remove_prefix(1);
   return bytes;
 }
 
@@ -59,14 +63,16 @@ Result<std::optional<std::string>> find_file(const std::string& path, std::int64
   if (!file) return std::optional<std::string>();
   CR_TRY(const struct stat status, status_of(file->get(), path));
   if (status.st_size > bytes_max) return too_large(path, bytes_max);
-  // One byte more than it says: a file that grows meanwhile, or one of /proc, is read in whole or refused.
+  // One byte more than it says: a file that grows meanwhile, or one of /proc, is read in whole or
+  // refused.
   std::string content;
   std::size_t filled = 0;
   const auto limit = static_cast<std::size_t>(bytes_max) + 1;
   std::size_t capacity = static_cast<std::size_t>(status.st_size) + 1;
   for (;;) {
     content.resize(std::min(capacity, limit));
-    CR_TRY(const std::size_t got, read_some(file->get(), content.data() + filled, content.size() - filled, path));
+    CR_TRY(const std::size_t got,
+           read_some(file->get(), content.data() + filled, content.size() - filled, path));
     filled += got;
     if (filled < content.size()) break;
     if (filled == limit) return too_large(path, bytes_max);
@@ -91,7 +97,8 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
   } while (!fd.valid() && errno == EEXIST);
   if (!fd.valid()) return errno_error(errno, temporary).with("replacing {}", path);
   Result<void> written = write_and_sync(fd.get(), path, content);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = errno_error(errno, path).with("replacing");
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = errno_error(errno, path).with("replacing");
   if (!written) {
     ::unlink(temporary.c_str());
     return written;

@@ -39,7 +39,8 @@ Result<ports::FileAnswer> done(Result<void> result) {
 Result<ports::PathKinds::Kind> kind_of(const std::string& path) {
   using Kind = ports::PathKinds::Kind;
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return is_absent(errno) ? Result<Kind>(Kind::kNone) : errno_error(errno, path);
+  if (::stat(path.c_str(), &status) != 0)
+    return is_absent(errno) ? Result<Kind>(Kind::kNone) : errno_error(errno, path);
   if (S_ISREG(status.st_mode)) return Kind::kFile;
   if (S_ISDIR(status.st_mode)) return Kind::kFolder;
   return special_file(path, status.st_mode);
@@ -68,9 +69,13 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadTail&
   return ports::FileAnswer(ports::Tail{std::move(text)});
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MakeFolder& job) { return done(make_folder(job.path)); }
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MakeFolder& job) {
+  return done(make_folder(job.path));
+}
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::RemoveFolder& job) { return done(remove_tree(job.path)); }
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::RemoveFolder& job) {
+  return done(remove_tree(job.path));
+}
 
 Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::CopyPath& job) {
   return done(copy_tree(job.source, job.target));
@@ -108,7 +113,8 @@ void LocalFileWorker::submit(std::uint64_t job, ports::FileJob work) {
   jobs_changed_.notify_one();
   if (!threads_.empty()) return;
   const AllSignalsBlocked blocked;
-  for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { work_until_stopped(); });
+  for (std::size_t i = 0; i < kThreads; ++i)
+    threads_.emplace_back([this] { work_until_stopped(); });
 }
 
 std::vector<ports::FileJobDone> LocalFileWorker::poll() {

@@ -14,12 +14,12 @@
 
 namespace cresset::localfs {
 
-// Does file jobs in two threads, which the first job starts: a run without file jobs has none. Jobs begin in the
-// order in which they came. submit() and poll() belong to one thread.
+// Does file jobs in two threads, which the first job starts: a run without file jobs has none. Jobs
+// begin in the order in which they came. submit() and poll() belong to one thread.
 class LocalFileWorker final : public ports::FileWorker {
  public:
-  // `wake` is called after each job that was done, from the thread that did it; it must not block, and must stay
-  // valid until the worker is destroyed.
+  // `wake` is called after each job that was done, from the thread that did it; it must not block,
+  // and must stay valid until the worker is destroyed.
   LocalFileWorker(DigestOptions digests, std::function<void()> wake);
   ~LocalFileWorker() override;
 

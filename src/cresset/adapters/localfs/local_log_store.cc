@@ -38,15 +38,19 @@ ports::LogChunk decode(const char* at) {
 
 }  // namespace
 
-Result<std::string> LocalLogStore::read(const model::AttemptId& id, std::uint64_t offset, std::size_t bytes_max) {
+Result<std::string> LocalLogStore::read(const model::AttemptId& id, std::uint64_t offset,
+                                        std::size_t bytes_max) {
   const std::string path = path_of_(id);
   CR_TRY(const std::optional<Fd> file, open_file(path));
-  if (!file || offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) return std::string();
+  if (!file || offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
+    return std::string();
   const off_t end = ::lseek(file->get(), 0, SEEK_END);
   if (end < 0) return errno_error(errno, path);
   if (offset >= static_cast<std::uint64_t>(end)) return std::string();
-  if (::lseek(file->get(), static_cast<off_t>(offset), SEEK_SET) < 0) return errno_error(errno, path);
-  std::string bytes(std::min<std::uint64_t>(bytes_max, static_cast<std::uint64_t>(end) - offset), '\0');
+  if (::lseek(file->get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+    return errno_error(errno, path);
+  std::string bytes(std::min<std::uint64_t>(bytes_max, static_cast<std::uint64_t>(end) - offset),
+                    '\0');
   CR_TRY(const std::size_t got, read_some(file->get(), bytes.data(), bytes.size(), path));
   bytes.resize(got);
   return bytes;
@@ -57,7 +61,8 @@ Result<std::vector<ports::LogChunk>> LocalLogStore::chunks(const model::AttemptI
   std::vector<ports::LogChunk> chunks;
   if (!index) return chunks;
   chunks.reserve(index->size() / kRecordSize);
-  for (std::size_t at = 0; at + kRecordSize <= index->size(); at += kRecordSize) chunks.push_back(decode(index->data() + at));
+  for (std::size_t at = 0; at + kRecordSize <= index->size(); at += kRecordSize)
+    chunks.push_back(decode(index->data() + at));
   return chunks;
 }
 

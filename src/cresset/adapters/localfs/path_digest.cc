@@ -1,8 +1,8 @@
 #include "cresset/adapters/localfs/path_digest.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,11 +34,15 @@ struct Entry {
 class Digester {
  public:
   Digester(const DigestOptions& options, const std::string& path, bool sync)
-      : options_(options), path_(path), sync_(sync), known_(load_digest_memory(options.memory_dir, path)) {}
+      : options_(options),
+        path_(path),
+        sync_(sync),
+        known_(load_digest_memory(options.memory_dir, path)) {}
 
   Result<std::string> digest(int fd, const struct stat& status) {
     CR_TRY(std::string digest, S_ISDIR(status.st_mode) ? digest_folder(fd) : digest_file(fd, ""));
-    if (bytes_ >= options_.remember_from_bytes && seen_ != known_) save_digest_memory(options_.memory_dir, path_, seen_);
+    if (bytes_ >= options_.remember_from_bytes && seen_ != known_)
+      save_digest_memory(options_.memory_dir, path_, seen_);
     return digest;
   }
 
@@ -53,13 +57,15 @@ class Digester {
     const std::int64_t now = coarse_now_ns();
     CR_TRY(const FileIdentity before, identity(fd, relative));
     bytes_ += before.size;
-    if (const auto known = known_.find(relative); known != known_.end() && known->second.identity == before) {
+    if (const auto known = known_.find(relative);
+        known != known_.end() && known->second.identity == before) {
       seen_.insert(*known);
       return known->second.digest;
     }
     CR_TRY(std::string digest, hash_content(fd, relative));
     CR_TRY(const FileIdentity after, identity(fd, relative));
-    if (before == after && is_settled(before, now)) seen_.emplace(relative, RememberedDigest{before, digest});
+    if (before == after && is_settled(before, now))
+      seen_.emplace(relative, RememberedDigest{before, digest});
     return digest;
   }
 
@@ -96,7 +102,8 @@ class Digester {
   Result<void> walk(int folder, const std::string& prefix, int depth) {
     if (depth > options_.depth_max) return too_deep(prefix);
     CR_TRY(const std::vector<std::string> names, list_names(folder, shown(prefix)));
-    for (const std::string& name : names) CR_TRY_VOID(visit(folder, name, prefix.empty() ? name : prefix + "/" + name, depth));
+    for (const std::string& name : names)
+      CR_TRY_VOID(visit(folder, name, prefix.empty() ? name : prefix + "/" + name, depth));
     if (sync_) CR_TRY_VOID(sync_fd(folder, shown(prefix)));
     return {};
   }
@@ -104,9 +111,11 @@ class Digester {
   Result<void> visit(int folder, const std::string& name, const std::string& relative, int depth) {
     if (entries_.size() >= options_.entries_max) return too_many();
     struct stat status{};
-    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno_error(errno, shown(relative));
+    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return errno_error(errno, shown(relative));
     if (S_ISLNK(status.st_mode)) return add_link(folder, name, relative);
-    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return special_file(shown(relative), status.st_mode);
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+      return special_file(shown(relative), status.st_mode);
     const Fd fd(::openat(folder, name.c_str(), kOpenEntry));
     if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return errno_error(errno, shown(relative));
     if (S_ISDIR(status.st_mode)) {
@@ -115,7 +124,8 @@ class Digester {
     }
     if (!S_ISREG(status.st_mode)) return special_file(shown(relative), status.st_mode);
     CR_TRY(std::string digest, digest_file(fd.get(), relative));
-    entries_.push_back({relative, (status.st_mode & S_IXUSR) != 0 ? 'x' : 'f', status.st_size, std::move(digest)});
+    entries_.push_back(
+        {relative, (status.st_mode & S_IXUSR) != 0 ? 'x' : 'f', status.st_size, std::move(digest)});
     return {};
   }
 
@@ -123,16 +133,19 @@ class Digester {
     std::array<char, PATH_MAX> text;
     const ssize_t size = ::readlinkat(folder, name.c_str(), text.data(), text.size());
     if (size < 0) return errno_error(errno, shown(relative)).with("reading the link");
-    entries_.push_back({relative, 'l', size, std::string(text.data(), static_cast<std::size_t>(size))});
+    entries_.push_back(
+        {relative, 'l', size, std::string(text.data(), static_cast<std::size_t>(size))});
     return {};
   }
 
   Error too_deep(const std::string& relative) const {
-    return make_error(Code::kResourceExhausted, "{} lies deeper than {} folders below {}: pack it into one file",
+    return make_error(Code::kResourceExhausted,
+                      "{} lies deeper than {} folders below {}: pack it into one file",
                       shown(relative), options_.depth_max, path_);
   }
   Error too_many() const {
-    return make_error(Code::kResourceExhausted, "{} holds more than {} files and folders: pack them into fewer", path_,
+    return make_error(Code::kResourceExhausted,
+                      "{} holds more than {} files and folders: pack them into fewer", path_,
                       options_.entries_max);
   }
 
@@ -157,16 +170,19 @@ Result<void> sync_parent(const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<std::string>> digest_path(const DigestOptions& options, const std::string& path, bool sync) {
+Result<std::optional<std::string>> digest_path(const DigestOptions& options,
+                                               const std::string& path, bool sync) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     if (is_absent(errno)) return std::optional<std::string>();
     return errno_error(errno, path);
   }
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return special_file(path, status.st_mode);
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+    return special_file(path, status.st_mode);
   const Fd fd(::open(path.c_str(), kOpenEntry & ~O_NOFOLLOW));
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return errno_error(errno, path);
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return special_file(path, status.st_mode);
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+    return special_file(path, status.st_mode);
   CR_TRY(std::string digest, Digester(options, path, sync).digest(fd.get(), status));
   if (sync) CR_TRY_VOID(sync_parent(path));
   return std::optional(std::move(digest));

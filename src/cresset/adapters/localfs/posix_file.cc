@@ -25,20 +25,28 @@ void Fd::close() {
 
 std::string_view type_name(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFREG: return "a file";
-    case S_IFDIR: return "a folder";
-    case S_IFLNK: return "a symbolic link";
-    case S_IFSOCK: return "a socket";
-    case S_IFIFO: return "a fifo";
+    case S_IFREG:
+      return "a file";
+    case S_IFDIR:
+      return "a folder";
+    case S_IFLNK:
+      return "a symbolic link";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFIFO:
+      return "a fifo";
     case S_IFCHR:
-    case S_IFBLK: return "a device";
-    default: return "of an unknown type";
+    case S_IFBLK:
+      return "a device";
+    default:
+      return "of an unknown type";
   }
 }
 
 Error special_file(std::string_view path, mode_t mode) {
-  return make_error(Code::kFailedPrecondition, "{} is {}: only files, folders and symbolic links can be kept; remove it",
-                    path, type_name(mode));
+  return make_error(Code::kFailedPrecondition,
+                    "{} is {}: only files, folders and symbolic links can be kept; remove it", path,
+                    type_name(mode));
 }
 
 bool is_absent(int errno_value) { return errno_value == ENOENT || errno_value == ENOTDIR; }
@@ -50,7 +58,8 @@ Result<std::optional<Fd>> open_file(const std::string& path) {
     return errno_error(errno, path);
   }
   if (!S_ISREG(status.st_mode)) {
-    return make_error(Code::kFailedPrecondition, "{} is {}, where a file was expected", path, type_name(status.st_mode));
+    return make_error(Code::kFailedPrecondition, "{} is {}, where a file was expected", path,
+                      type_name(status.st_mode));
   }
   // O_NONBLOCK: should a fifo have taken the file's place since, this does not wait for its writer.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -83,7 +92,8 @@ Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
     if (put >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(put));
     } else if (errno == EFBIG) {
-      return make_error(Code::kResourceExhausted, "{} would become larger than this process may write (ulimit -f)", what);
+      return make_error(Code::kResourceExhausted,
+                        "{} would become larger than this process may write (ulimit -f)", what);
     } else if (errno != EINTR) {
       return errno_error(errno, what).with("writing");
     }

@@ -34,13 +34,14 @@ class Fd {
 
 // "a folder", "a socket" …
 std::string_view type_name(mode_t mode);
-// Sockets, fifos and devices are refused before they are opened: opening one may block or do something.
+// Sockets, fifos and devices are refused before they are opened: opening one may block or do
+// something.
 Error special_file(std::string_view path, mode_t mode);
 // True for the errors that mean "nothing there".
 bool is_absent(int errno_value);
 
-// Follows links to a regular file and opens it for reading; nothing when there is none. kFailedPrecondition for
-// anything that is not a regular file.
+// Follows links to a regular file and opens it for reading; nothing when there is none.
+// kFailedPrecondition for anything that is not a regular file.
 Result<std::optional<Fd>> open_file(const std::string& path);
 
 // As much as there is, at most `size` bytes; `what` names the file in errors.
@@ -49,8 +50,8 @@ Result<void> write_all(int fd, std::string_view bytes, std::string_view what);
 // kDataLoss when the system cannot make it durable. Fine where there is nothing to make durable.
 Result<void> sync_fd(int fd, std::string_view what);
 
-// A name beside `path` that no other live process or thread uses: what is made there is renamed to `path` when complete.
-// After a crash it may be taken by something left over: try the next.
+// A name beside `path` that no other live process or thread uses: what is made there is renamed to
+// `path` when complete. After a crash it may be taken by something left over: try the next.
 std::string temporary_sibling(const std::string& path);
 
 // Names in a folder, sorted by their bytes, without "." and "..".

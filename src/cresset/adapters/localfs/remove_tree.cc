@@ -17,8 +17,8 @@ constexpr int kDepthMax = 100;
 
 constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-// Empties folders of any depth with a bounded number of descriptors, without ever going through a link. What vanishes
-// meanwhile is fine: somebody else removes the same.
+// Empties folders of any depth with a bounded number of descriptors, without ever going through a
+// link. What vanishes meanwhile is fine: somebody else removes the same.
 class Remover {
  public:
   explicit Remover(std::string path) : path_(std::move(path)) {}
@@ -39,7 +39,8 @@ class Remover {
     if (!folder.valid()) return {};
     if (depth == 0) top_ = folder.get();
     CR_TRY(const std::vector<std::string> names, list_names(folder.get(), path_));
-    for (const std::string& child : names) CR_TRY_VOID(remove_entry(folder.get(), child, depth + 1));
+    for (const std::string& child : names)
+      CR_TRY_VOID(remove_entry(folder.get(), child, depth + 1));
     if (depth == 0) CR_TRY_VOID(remove_lifted());
     if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && !is_absent(errno)) return failed();
     return {};
@@ -62,7 +63,8 @@ class Remover {
     return {};
   }
 
-  // Invalid when it has vanished. A step may have taken its own right to look into a folder, or to change it, away.
+  // Invalid when it has vanished. A step may have taken its own right to look into a folder, or to
+  // change it, away.
   Result<Fd> open_folder(int parent, const std::string& name) {
     const Fd handle(::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!handle.valid()) return is_absent(errno) ? Result<Fd>(Fd()) : failed();
@@ -85,7 +87,8 @@ class Remover {
 Result<void> remove_tree(const std::string& path) {
   // With a slash at its end, the name of a link would mean the folder behind it.
   const std::size_t last = path.find_last_not_of('/');
-  if (last == std::string::npos) return make_error(Code::kInvalidArgument, "\"{}\" is not to be removed", path);
+  if (last == std::string::npos)
+    return make_error(Code::kInvalidArgument, "\"{}\" is not to be removed", path);
   return Remover(path.substr(0, last + 1)).run();
 }
 

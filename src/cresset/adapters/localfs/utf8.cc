@@ -7,7 +7,8 @@ namespace cresset::localfs {
 
 namespace {
 
-// Length of the well-formed character at the start of `bytes`, which is not empty; 0 when there is none.
+// Length of the well-formed character at the start of `bytes`, which is not empty; 0 when there is
+// none.
 std::size_t character_size(std::string_view bytes) {
   const auto first = static_cast<std::uint8_t>(bytes[0]);
   if (first < 0x80) return 1;

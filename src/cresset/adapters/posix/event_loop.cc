@@ -34,7 +34,8 @@ void EventLoop::control(int operation, int fd, std::uint32_t events, std::uint64
 
 void EventLoop::run_once(std::optional<Duration> timeout) {
   std::array<epoll_event, 64> ready{};
-  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), to_poll_timeout(timeout));
+  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
+                                 to_poll_timeout(timeout));
   CHECK(count >= 0 || errno == EINTR);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready[static_cast<std::size_t>(i)];

@@ -13,8 +13,9 @@
 
 namespace cresset::posix {
 
-// Level-triggered epoll with one callback a descriptor. One thread. Callbacks may add and remove any descriptor, their
-// own included: a callback that was removed is not called any more, even for an event that was already reported.
+// Level-triggered epoll with one callback a descriptor. One thread. Callbacks may add and remove
+// any descriptor, their own included: a callback that was removed is not called any more, even for
+// an event that was already reported.
 class EventLoop {
  public:
   using Handler = std::function<void(std::uint32_t events)>;
@@ -26,7 +27,8 @@ class EventLoop {
   void modify(int fd, std::uint32_t events);
   void remove(int fd);
 
-  // Calls the handlers of what is ready, waiting at most `timeout` (nullopt = for ever) for the first.
+  // Calls the handlers of what is ready, waiting at most `timeout` (nullopt = for ever) for the
+  // first.
   void run_once(std::optional<Duration> timeout);
 
   // Readable while a watched descriptor is ready: lets one loop be watched by another.

@@ -10,7 +10,9 @@
 
 namespace cresset::posix {
 
-Waker::Waker() : fd_(std::make_shared<UniqueFd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) { CHECK(*fd_); }
+Waker::Waker() : fd_(std::make_shared<UniqueFd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) {
+  CHECK(*fd_);
+}
 
 void Waker::wake() const {
   const std::uint64_t one = 1;

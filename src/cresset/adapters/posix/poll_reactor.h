@@ -8,7 +8,8 @@
 
 namespace cresset::posix {
 
-// Lets other threads end a wait of the reactor that made it. May outlive the reactor. Any thread; also from a signal handler.
+// Lets other threads end a wait of the reactor that made it. May outlive the reactor. Any thread;
+// also from a signal handler.
 class Waker {
  public:
   Waker();
@@ -19,8 +20,8 @@ class Waker {
   std::shared_ptr<UniqueFd> fd_;
 };
 
-// A Reactor over descriptors: wait() returns while one of them is readable (level-triggered: whoever owns it reads it
-// empty in its poll()), after a wake(), or at the deadline.
+// A Reactor over descriptors: wait() returns while one of them is readable (level-triggered:
+// whoever owns it reads it empty in its poll()), after a wake(), or at the deadline.
 class PollReactor final : public ports::Reactor {
  public:
   explicit PollReactor(ports::Clock& clock);

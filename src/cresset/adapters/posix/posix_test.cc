@@ -109,7 +109,8 @@ TEST(EventLoop, AReusedDescriptorNumberDoesNotGetTheOldOnesEvents) {
     ++calls;
     loop.remove(other);
     ASSERT_EQ(::dup3(fresh.reader.get(), other, O_CLOEXEC), other);
-    loop.add(other, EPOLLIN, [&](std::uint32_t) { ADD_FAILURE() << "an event of the descriptor before it"; });
+    loop.add(other, EPOLLIN,
+             [&](std::uint32_t) { ADD_FAILURE() << "an event of the descriptor before it"; });
   };
   loop.add(a.reader.get(), EPOLLIN, [&](std::uint32_t) { replace_the_other(b.reader.get()); });
   loop.add(b.reader.get(), EPOLLIN, [&](std::uint32_t) { replace_the_other(a.reader.get()); });
@@ -149,7 +150,7 @@ TEST(SignalInterrupts, CountsToTwoThenLeavesTheSignalToItsDefault) {
   EXPECT_EQ(interrupts.level(), 1);
   ::raise(SIGTERM);
   EXPECT_EQ(interrupts.level(), 2);
-  struct sigaction now {};
+  struct sigaction now{};
   ASSERT_EQ(::sigaction(SIGTERM, nullptr, &now), 0);
   EXPECT_EQ(now.sa_handler, SIG_DFL);
   std::uint64_t wakes = 0;

@@ -22,7 +22,7 @@ void on_signal(int signal) {
   if (signal == SIGHUP) {
     hang_up_seen = true;
   } else if (interrupt_level.fetch_add(1) + 1 >= kLevelMax) {
-    struct sigaction by_default {};
+    struct sigaction by_default{};
     by_default.sa_handler = SIG_DFL;
     ::sigaction(signal, &by_default, nullptr);
   }
@@ -42,7 +42,7 @@ SignalInterrupts::SignalInterrupts(Waker waker)
   for (Saved& saved : saved_) {
     CHECK(::sigaction(saved.signal, nullptr, &saved.action) == 0);
     if (saved.action.sa_handler == SIG_IGN) continue;
-    struct sigaction counting {};
+    struct sigaction counting{};
     counting.sa_handler = on_signal;
     counting.sa_flags = SA_RESTART;
     CHECK(::sigaction(saved.signal, &counting, nullptr) == 0);

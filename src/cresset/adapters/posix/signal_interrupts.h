@@ -1,16 +1,16 @@
 #pragma once
 
-#include <csignal>
-
 #include <array>
+#include <csignal>
 
 #include "cresset/adapters/posix/poll_reactor.h"
 
 namespace cresset::posix {
 
-// Counts what the person at the terminal asks for: SIGINT and SIGTERM raise level() to 1, then 2, and after that act as they do
-// by default, so that a process that hangs can still be ended. SIGHUP sets hung_up(). Signals that were ignored when it
-// was made (nohup, background jobs) stay ignored. One object at a time; the old handlers come back when it goes.
+// Counts what the person at the terminal asks for: SIGINT and SIGTERM raise level() to 1, then 2,
+// and after that act as they do by default, so that a process that hangs can still be ended. SIGHUP
+// sets hung_up(). Signals that were ignored when it was made (nohup, background jobs) stay ignored.
+// One object at a time; the old handlers come back when it goes.
 class SignalInterrupts {
  public:
   // `waker` is woken by each signal.
@@ -25,7 +25,7 @@ class SignalInterrupts {
  private:
   struct Saved {
     int signal = 0;
-    struct sigaction action {};
+    struct sigaction action{};
   };
   Waker waker_;
   std::array<Saved, 3> saved_;

@@ -16,21 +16,28 @@ struct Fence {
 };
 
 Error fenced_off(const ports::Lease& lease) {
-  Error error = make_error(Code::kAborted, "run {} has another engine by now (or was removed): this one stops", lease.run().str());
+  Error error = make_error(Code::kAborted,
+                           "run {} has another engine by now (or was removed): this one stops",
+                           lease.run().str());
   error.reason = "run.taken_over";
   return error;
 }
 
 // Inside the transaction, so that nobody can take the run over between this look and the commit.
 Result<Fence> check_fence(Database& database, const ports::Lease& lease) {
-  CR_TRY(Statement query, database.prepare("SELECT number, token, pipeline, created_at, (SELECT coalesce(max(seq), 0) FROM "
-                                           "event WHERE event.run = run.number) FROM run WHERE id = ?1"));
+  CR_TRY(Statement query,
+         database.prepare(
+             "SELECT number, token, pipeline, created_at, (SELECT coalesce(max(seq), 0) FROM "
+             "event WHERE event.run = run.number) FROM run WHERE id = ?1"));
   CR_TRY(const bool found, query.bind(lease.run().str()).step());
-  if (!found || static_cast<std::uint64_t>(query.integer(1)) != lease.token()) return fenced_off(lease);
-  return Fence{query.integer(0), static_cast<std::uint64_t>(query.integer(4)), query.bytes(2), query.time(3)};
+  if (!found || static_cast<std::uint64_t>(query.integer(1)) != lease.token())
+    return fenced_off(lease);
+  return Fence{query.integer(0), static_cast<std::uint64_t>(query.integer(4)), query.bytes(2),
+               query.time(3)};
 }
 
-Result<void> insert_events(Database& database, const Fence& fence, const std::vector<ports::StoredEvent>& events) {
+Result<void> insert_events(Database& database, const Fence& fence,
+                           const std::vector<ports::StoredEvent>& events) {
   CR_TRY(Statement insert, database.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4)"));
   std::uint64_t seq = fence.last_seq;
   for (const ports::StoredEvent& event : events) {
@@ -42,21 +49,29 @@ Result<void> insert_events(Database& database, const Fence& fence, const std::ve
 }
 
 // A step that is recorded again (after `retry`) is a new step: it gets a new number.
-Result<void> insert_steps(Database& database, const Fence& fence, WallTime at, const std::vector<ports::StepRecord>& steps) {
-  CR_TRY(Statement insert, database.prepare("INSERT OR REPLACE INTO step (run, task, path, pipeline, key, reusable, at, parts, outputs) "
+Result<void> insert_steps(Database& database, const Fence& fence, WallTime at,
+                          const std::vector<ports::StepRecord>& steps) {
+  CR_TRY(Statement insert, database.prepare("INSERT OR REPLACE INTO step (run, task, path, "
+                                            "pipeline, key, reusable, at, parts, outputs) "
                                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
   for (const ports::StepRecord& step : steps) {
     const std::string parts = text::to_json(step.parts);
-    CR_TRY_VOID(insert.bind(fence.run, step.task, step.path, fence.pipeline, step.key, step.reusable, at, parts, step.outputs).run());
+    CR_TRY_VOID(insert
+                    .bind(fence.run, step.task, step.path, fence.pipeline, step.key, step.reusable,
+                          at, parts, step.outputs)
+                    .run());
     insert.reset();
   }
   return {};
 }
 
 Result<void> update_record(Database& database, const Fence& fence, const ports::RunRecord& record) {
-  CR_TRY(Statement update,
-         database.prepare("UPDATE run SET name = ?2, state = ?3, started_at = ?4, finished_at = ?5 WHERE number = ?1"));
-  return update.bind(fence.run, record.name, model::to_string(record.state), record.started_at, record.finished_at).run();
+  CR_TRY(Statement update, database.prepare("UPDATE run SET name = ?2, state = ?3, started_at = "
+                                            "?4, finished_at = ?5 WHERE number = ?1"));
+  return update
+      .bind(fence.run, record.name, model::to_string(record.state), record.started_at,
+            record.finished_at)
+      .run();
 }
 
 Result<void> drop_commands(Database& database, const Fence& fence, std::uint64_t up_to) {
@@ -74,7 +89,8 @@ Result<void> SqliteStore::commit(const ports::Lease& lease, const ports::Commit&
   CR_TRY_VOID(insert_events(*database_, fence, commit.events));
   CR_TRY_VOID(insert_steps(*database_, fence, at, commit.steps));
   if (commit.record) CR_TRY_VOID(update_record(*database_, fence, *commit.record));
-  if (commit.commands_taken > 0) CR_TRY_VOID(drop_commands(*database_, fence, commit.commands_taken));
+  if (commit.commands_taken > 0)
+    CR_TRY_VOID(drop_commands(*database_, fence, commit.commands_taken));
   return transaction.commit();
 }
 

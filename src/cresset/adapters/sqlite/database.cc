@@ -10,9 +10,9 @@ namespace cresset::sqlite {
 
 namespace {
 
-// SQLite would make the file readable for everyone; it holds the values of parameters. Its -wal and -shm files
-// take over the mode. An existing file is left alone: closing a descriptor of it would drop the locks that another
-// connection of this process holds.
+// SQLite would make the file readable for everyone; it holds the values of parameters. Its -wal and
+// -shm files take over the mode. An existing file is left alone: closing a descriptor of it would
+// drop the locks that another connection of this process holds.
 Result<void> make_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd >= 0) {
@@ -26,7 +26,9 @@ Result<void> make_private_file(const std::string& path) {
 }  // namespace
 
 Statement::Statement(Statement&& other) noexcept
-    : statement_(std::exchange(other.statement_, nullptr)), path_(other.path_), first_error_(other.first_error_) {}
+    : statement_(std::exchange(other.statement_, nullptr)),
+      path_(other.path_),
+      first_error_(other.first_error_) {}
 
 Statement::~Statement() {
   if (statement_ != nullptr) reset();
@@ -41,7 +43,9 @@ void Statement::keep(int rc) {
   if (first_error_ == SQLITE_OK) first_error_ = rc;
 }
 
-void Statement::bind_integer(int index, std::int64_t number) { keep(sqlite3_bind_int64(statement_, index, number)); }
+void Statement::bind_integer(int index, std::int64_t number) {
+  keep(sqlite3_bind_int64(statement_, index, number));
+}
 
 void Statement::bind_text(int index, std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data();
@@ -58,7 +62,8 @@ void Statement::bind_one(int index, const std::optional<WallTime>& time) {
 
 Result<bool> Statement::step() {
   sqlite3* connection = sqlite3_db_handle(statement_);
-  if (first_error_ != SQLITE_OK) return sqlite_error(connection, std::exchange(first_error_, SQLITE_OK), path_);
+  if (first_error_ != SQLITE_OK)
+    return sqlite_error(connection, std::exchange(first_error_, SQLITE_OK), path_);
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
@@ -82,7 +87,8 @@ std::optional<WallTime> Statement::optional_time(int column) const {
   return time(column);
 }
 
-Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::chrono::milliseconds busy_timeout) {
+Result<std::unique_ptr<Database>> Database::open(const std::string& path,
+                                                 std::chrono::milliseconds busy_timeout) {
   CR_TRY_VOID(make_private_file(path));
   sqlite3* connection = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -106,7 +112,8 @@ Database::~Database() {
 Result<Statement> Database::prepare(const char* sql) {
   sqlite3_stmt*& statement = statements_[sql];
   if (statement == nullptr) {
-    const int rc = sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    const int rc =
+        sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (rc != SQLITE_OK) return sqlite_error(connection_, rc, path_);
   }
   CHECK(sqlite3_stmt_busy(statement) == 0);
@@ -133,7 +140,8 @@ Result<Transaction> Transaction::begin(Database& database) {
 
 Transaction::~Transaction() {
   if (database_ == nullptr || !database_->in_transaction()) return;
-  // Cannot fail in a way that matters: what is not committed is gone with the connection at the latest.
+  // Cannot fail in a way that matters: what is not committed is gone with the connection at the
+  // latest.
   static_cast<void>(database_->execute("ROLLBACK"));
 }
 

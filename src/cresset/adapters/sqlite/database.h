@@ -15,8 +15,9 @@
 
 namespace cresset::sqlite {
 
-// A prepared statement for the time of one use: bind, step, read columns. Going out of scope resets it, so that it
-// can be used again. Texts and blobs that are bound must stay where they are until then. Lives shorter than its Database.
+// A prepared statement for the time of one use: bind, step, read columns. Going out of scope resets
+// it, so that it can be used again. Texts and blobs that are bound must stay where they are until
+// then. Lives shorter than its Database.
 class Statement {
  public:
   Statement(sqlite3_stmt* statement, std::string_view path) : statement_(statement), path_(path) {}
@@ -39,14 +40,20 @@ class Statement {
   // Ready for another round of bind and run, in a loop over rows to write.
   void reset();
 
-  [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
-  [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  [[nodiscard]] std::int64_t integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+  }
+  [[nodiscard]] bool is_null(int column) const {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  }
   [[nodiscard]] std::string bytes(int column) const;
   [[nodiscard]] WallTime time(int column) const { return WallTime{Duration{integer(column)}}; }
   [[nodiscard]] std::optional<WallTime> optional_time(int column) const;
 
  private:
-  void bind_one(int index, std::integral auto number) { bind_integer(index, static_cast<std::int64_t>(number)); }
+  void bind_one(int index, std::integral auto number) {
+    bind_integer(index, static_cast<std::int64_t>(number));
+  }
   void bind_one(int index, WallTime time) { bind_integer(index, time.time_since_epoch().count()); }
   void bind_one(int index, const std::optional<WallTime>& time);
   void bind_one(int index, const std::string& text) { bind_text(index, text); }
@@ -60,11 +67,13 @@ class Statement {
   int first_error_ = SQLITE_OK;
 };
 
-// One connection to one database file, with the settings that make a commit durable. Not for two threads at once.
+// One connection to one database file, with the settings that make a commit durable. Not for two
+// threads at once.
 class Database {
  public:
   // Makes the file, for its owner alone, when it is not there.
-  static Result<std::unique_ptr<Database>> open(const std::string& path, std::chrono::milliseconds busy_timeout);
+  static Result<std::unique_ptr<Database>> open(const std::string& path,
+                                                std::chrono::milliseconds busy_timeout);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -80,14 +89,16 @@ class Database {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  Database(std::string path, sqlite3* connection) : path_(std::move(path)), connection_(connection) {}
+  Database(std::string path, sqlite3* connection)
+      : path_(std::move(path)), connection_(connection) {}
 
   std::string path_;
   sqlite3* connection_;
   std::map<const char*, sqlite3_stmt*> statements_;
 };
 
-// A write transaction: it takes the write lock at once, and is rolled back unless commit() succeeded.
+// A write transaction: it takes the write lock at once, and is rolled back unless commit()
+// succeeded.
 class Transaction {
  public:
   static Result<Transaction> begin(Database& database);

@@ -22,12 +22,15 @@ Result<std::optional<FileLock>> FileLock::lock(const std::string& path, int oper
     if (rc != 0) return errno_error(errno, path).with("locking");
     struct stat held{};
     if (::fstat(fd, &held) != 0) return errno_error(errno, path).with("locking");
-    // The former holder may have removed the file between our open and our lock: then this lock guards nothing.
+    // The former holder may have removed the file between our open and our lock: then this lock
+    // guards nothing.
     if (held.st_nlink > 0) return std::optional<FileLock>(std::move(lock));
   }
 }
 
-Result<std::optional<FileLock>> FileLock::try_lock(const std::string& path) { return lock(path, LOCK_EX | LOCK_NB); }
+Result<std::optional<FileLock>> FileLock::try_lock(const std::string& path) {
+  return lock(path, LOCK_EX | LOCK_NB);
+}
 
 Result<FileLock> FileLock::wait(const std::string& path) {
   CR_TRY(std::optional<FileLock> held, lock(path, LOCK_EX));
@@ -39,7 +42,8 @@ FileLock::~FileLock() {
 }
 
 Result<void> FileLock::remove_file() {
-  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) return errno_error(errno, path_).with("removing the lock file");
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    return errno_error(errno, path_).with("removing the lock file");
   return {};
 }
 

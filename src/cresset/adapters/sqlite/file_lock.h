@@ -8,8 +8,9 @@
 
 namespace cresset::sqlite {
 
-// An exclusive flock(2) on a file made for it. It ends with this object and with the process, and is not passed on to
-// programs that the process starts (close-on-exec); a child made by fork alone must exec or exit to let go of it.
+// An exclusive flock(2) on a file made for it. It ends with this object and with the process, and
+// is not passed on to programs that the process starts (close-on-exec); a child made by fork alone
+// must exec or exit to let go of it.
 class FileLock {
  public:
   // Nothing when another object or process holds it.
@@ -17,7 +18,8 @@ class FileLock {
   static Result<FileLock> wait(const std::string& path);
 
   ~FileLock();
-  FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  FileLock(FileLock&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
   FileLock& operator=(FileLock&&) = delete;
 
   // Removes the file, when what it guards is gone for good. The lock stays held.

@@ -7,8 +7,8 @@ namespace cresset::sqlite {
 
 namespace {
 
-// From the newest run downwards, one index probe a run: a run with thousands of equal steps, all of them still out of
-// reach because it has not finished, costs one probe and not thousands.
+// From the newest run downwards, one index probe a run: a run with thousands of equal steps, all of
+// them still out of reach because it has not finished, costs one probe and not thousands.
 constexpr const char* kFindStep = R"sql(
 WITH RECURSIVE candidate (number) AS (
   SELECT max(run) FROM step WHERE pipeline = ?1 AND key = ?2 AND reusable = 1 AND key <> ''
@@ -34,14 +34,15 @@ Result<std::optional<ports::StepMatch>> read_match(Statement& query, std::string
   CR_TRY(const bool found, query.step());
   if (!found) return std::optional<ports::StepMatch>();
   CR_TRY(ports::StepRecord step, read_step(query, 2, path));
-  return std::optional(ports::StepMatch{model::RunId(query.bytes(0)), query.time(1), std::move(step)});
+  return std::optional(
+      ports::StepMatch{model::RunId(query.bytes(0)), query.time(1), std::move(step)});
 }
 
 }  // namespace
 
 Result<std::vector<ports::RunRecord>> SqliteStore::list_runs() {
-  CR_TRY(Statement query,
-         database_->prepare("SELECT " CR_SQL_RUN_COLUMNS " FROM run ORDER BY created_at DESC, number DESC"));
+  CR_TRY(Statement query, database_->prepare("SELECT " CR_SQL_RUN_COLUMNS
+                                             " FROM run ORDER BY created_at DESC, number DESC"));
   std::vector<ports::RunRecord> records;
   for (;;) {
     CR_TRY(const bool row, query.step());
@@ -52,7 +53,8 @@ Result<std::vector<ports::RunRecord>> SqliteStore::list_runs() {
 }
 
 Result<ports::RunRecord> SqliteStore::find_run(const model::RunId& run) {
-  CR_TRY(Statement query, database_->prepare("SELECT " CR_SQL_RUN_COLUMNS " FROM run WHERE id = ?1"));
+  CR_TRY(Statement query,
+         database_->prepare("SELECT " CR_SQL_RUN_COLUMNS " FROM run WHERE id = ?1"));
   CR_TRY(const bool found, query.bind(run.str()).step());
   if (!found) return no_such_run(run);
   return read_run(query, database_->path());
@@ -67,10 +69,12 @@ Result<ports::RunDefinition> SqliteStore::definition(const model::RunId& run) {
   return ports::RunDefinition{query.bytes(0), query.bytes(1), std::move(options)};
 }
 
-Result<std::vector<ports::StoredEvent>> SqliteStore::events(const model::RunId& run, std::uint64_t after_seq) {
+Result<std::vector<ports::StoredEvent>> SqliteStore::events(const model::RunId& run,
+                                                            std::uint64_t after_seq) {
   CR_TRY(const std::int64_t number, number_of(run));
   CR_TRY(Statement query,
-         database_->prepare("SELECT seq, at, payload FROM event WHERE run = ?1 AND seq > ?2 ORDER BY seq"));
+         database_->prepare(
+             "SELECT seq, at, payload FROM event WHERE run = ?1 AND seq > ?2 ORDER BY seq"));
   query.bind(number, after_seq);
   std::vector<ports::StoredEvent> events;
   for (;;) {
@@ -80,32 +84,39 @@ Result<std::vector<ports::StoredEvent>> SqliteStore::events(const model::RunId& 
   }
 }
 
-Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string& pipeline, const std::string& key,
+Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string& pipeline,
+                                                               const std::string& key,
                                                                const model::RunId& except) {
   CR_TRY(Statement query, database_->prepare(kFindStep));
   query.bind(pipeline, key, except.str());
   return read_match(query, database_->path());
 }
 
-Result<std::optional<ports::StepMatch>> SqliteStore::previous_step(const std::string& pipeline, const std::string& path,
+Result<std::optional<ports::StepMatch>> SqliteStore::previous_step(const std::string& pipeline,
+                                                                   const std::string& path,
                                                                    const model::RunId& before) {
   CR_TRY(Statement query, database_->prepare(kPreviousStep));
   query.bind(pipeline, path, before.str());
   return read_match(query, database_->path());
 }
 
-Result<std::optional<ports::StepRecord>> SqliteStore::step(const model::RunId& run, std::uint32_t task) {
+Result<std::optional<ports::StepRecord>> SqliteStore::step(const model::RunId& run,
+                                                           std::uint32_t task) {
   CR_TRY(const std::int64_t number, number_of(run));
-  CR_TRY(Statement query, database_->prepare("SELECT " CR_SQL_STEP_COLUMNS " FROM step WHERE run = ?1 AND task = ?2"));
+  CR_TRY(Statement query, database_->prepare("SELECT " CR_SQL_STEP_COLUMNS
+                                             " FROM step WHERE run = ?1 AND task = ?2"));
   CR_TRY(const bool found, query.bind(number, task).step());
   if (!found) return std::optional<ports::StepRecord>();
   CR_TRY(ports::StepRecord step, read_step(query, 0, database_->path()));
   return std::optional(std::move(step));
 }
 
-Result<std::vector<ports::StoredCommand>> SqliteStore::commands(const model::RunId& run, std::uint64_t after_id) {
+Result<std::vector<ports::StoredCommand>> SqliteStore::commands(const model::RunId& run,
+                                                                std::uint64_t after_id) {
   CR_TRY(const std::int64_t number, number_of(run));
-  CR_TRY(Statement query, database_->prepare("SELECT id, command FROM command WHERE run = ?1 AND id > ?2 ORDER BY id"));
+  CR_TRY(
+      Statement query,
+      database_->prepare("SELECT id, command FROM command WHERE run = ?1 AND id > ?2 ORDER BY id"));
   query.bind(number, after_id);
   std::vector<ports::StoredCommand> commands;
   for (;;) {

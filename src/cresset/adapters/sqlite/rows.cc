@@ -7,7 +7,8 @@ namespace cresset::sqlite {
 namespace {
 
 Error bad_row(std::string_view path, std::string_view what) {
-  return make_error(Code::kDataLoss, "{} holds {}, which Cresset never writes: put a copy back", path, what);
+  return make_error(Code::kDataLoss, "{} holds {}, which Cresset never writes: put a copy back",
+                    path, what);
 }
 
 }  // namespace
@@ -49,14 +50,16 @@ Result<ports::Command> parse_command(std::string_view name, std::string_view pat
 }
 
 Result<Value> parse_stored_json(std::string_view json, std::string_view path) {
-  // What was stored has passed the limits of its way in; these only bound what a damaged file can cost.
+  // What was stored has passed the limits of its way in; these only bound what a damaged file can
+  // cost.
   Result<Value> value = text::parse_json(json, {.depth = 1'000, .bytes = 1'000'000'000});
   if (!value) return bad_row(path, fmt::format("bad JSON ({})", value.error().message));
   return value;
 }
 
 Error no_such_run(const model::RunId& run) {
-  Error error = make_error(Code::kNotFound, "there is no run {}: `cresset ls` lists them", run.str());
+  Error error =
+      make_error(Code::kNotFound, "there is no run {}: `cresset ls` lists them", run.str());
   error.reason = "run.not_found";
   return error;
 }

@@ -13,7 +13,8 @@ namespace cresset::sqlite {
 Result<ports::RunRecord> read_run(const Statement& row, std::string_view path);
 
 // Columns of read_step, from `column`.
-#define CR_SQL_STEP_COLUMNS "step.task, step.path, step.key, step.reusable, step.parts, step.outputs"
+#define CR_SQL_STEP_COLUMNS \
+  "step.task, step.path, step.key, step.reusable, step.parts, step.outputs"
 Result<ports::StepRecord> read_step(const Statement& row, int column, std::string_view path);
 
 std::string_view command_name(ports::Command command);

@@ -76,16 +76,18 @@ Result<std::int64_t> schema_version(Database& database) {
   CR_TRY(const std::int64_t application, database.query_integer("PRAGMA application_id"));
   CR_TRY(const std::int64_t tables, database.query_integer("SELECT count(*) FROM sqlite_schema"));
   if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
-    Error error = make_error(Code::kFailedPrecondition,
-                             "{} is a database of another program: set CRESSET_HOME to another folder", database.path());
+    Error error = make_error(
+        Code::kFailedPrecondition,
+        "{} is a database of another program: set CRESSET_HOME to another folder", database.path());
     error.reason = "store.foreign";
     return error;
   }
   if (version > newest_schema()) {
-    Error error = make_error(Code::kFailedPrecondition,
-                             "{} was written by a newer Cresset (schema {}, this one knows up to {}): use that one, or "
-                             "set CRESSET_HOME to another folder",
-                             database.path(), version, newest_schema());
+    Error error = make_error(
+        Code::kFailedPrecondition,
+        "{} was written by a newer Cresset (schema {}, this one knows up to {}): use that one, or "
+        "set CRESSET_HOME to another folder",
+        database.path(), version, newest_schema());
     error.reason = "store.newer_schema";
     return error;
   }
@@ -95,7 +97,8 @@ Result<std::int64_t> schema_version(Database& database) {
 Result<void> migrate(Database& database, const std::string& locks_dir) {
   // Run ids do not begin with a dot, so this name is free.
   CR_TRY(const FileLock lock, FileLock::wait(locks_dir + "/.schema"));
-  // Cannot be inside a transaction, and SQLite gives up at once, without its busy timeout, when two processes try.
+  // Cannot be inside a transaction, and SQLite gives up at once, without its busy timeout, when two
+  // processes try.
   CR_TRY_VOID(database.execute("PRAGMA journal_mode = WAL"));
   CR_TRY(Transaction transaction, Transaction::begin(database));
   CR_TRY(std::int64_t version, schema_version(database));

@@ -7,18 +7,24 @@ namespace cresset::sqlite {
 namespace {
 
 Error disk_full(std::string_view path) {
-  return make_error(Code::kResourceExhausted,
-                    "the disk or quota of {} is full: nothing was written; free some space, then resume the run", path);
+  return make_error(
+      Code::kResourceExhausted,
+      "the disk or quota of {} is full: nothing was written; free some space, then resume the run",
+      path);
 }
 
 Error not_writable(std::string_view path) {
   return make_error(Code::kPermissionDenied,
-                    "{} or its folder cannot be written: check its owner, or set CRESSET_HOME to a folder of yours", path);
+                    "{} or its folder cannot be written: check its owner, or set CRESSET_HOME to a "
+                    "folder of yours",
+                    path);
 }
 
 Error damaged(std::string_view path, std::string_view detail) {
-  return make_error(Code::kDataLoss, "{} is damaged or is no SQLite database ({}): put a copy back, or move it away "
-                    "together with its -wal and -shm files to begin anew", path, detail);
+  return make_error(Code::kDataLoss,
+                    "{} is damaged or is no SQLite database ({}): put a copy back, or move it away "
+                    "together with its -wal and -shm files to begin anew",
+                    path, detail);
 }
 
 // A failed read or write, where the operating system knows more than SQLite.
@@ -26,41 +32,58 @@ Error io_error(int system_errno, std::string_view path, std::string_view detail)
   switch (system_errno) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return disk_full(path);
+    case EFBIG:
+      return disk_full(path);
     case EACCES:
     case EPERM:
-    case EROFS: return not_writable(path);
+    case EROFS:
+      return not_writable(path);
     case ENOENT:
     case EMFILE:
-    case ENFILE: return errno_error(system_errno, path);
-    default: return make_error(Code::kDataLoss, "{} cannot be read or written ({}, errno {}): look at the disk's health "
-                               "with dmesg", path, detail, system_errno);
+    case ENFILE:
+      return errno_error(system_errno, path);
+    default:
+      return make_error(Code::kDataLoss,
+                        "{} cannot be read or written ({}, errno {}): look at the disk's health "
+                        "with dmesg",
+                        path, detail, system_errno);
   }
 }
 
 }  // namespace
 
 Error sqlite_error(sqlite3* connection, int rc, std::string_view path) {
-  const std::string_view detail = connection == nullptr ? sqlite3_errstr(rc) : sqlite3_errmsg(connection);
+  const std::string_view detail =
+      connection == nullptr ? sqlite3_errstr(rc) : sqlite3_errmsg(connection);
   const int system_errno = connection == nullptr ? 0 : sqlite3_system_errno(connection);
   switch (rc & 0xff) {
-    case SQLITE_FULL: return disk_full(path);
+    case SQLITE_FULL:
+      return disk_full(path);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return damaged(path, detail);
+    case SQLITE_NOTADB:
+      return damaged(path, detail);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return not_writable(path);
+    case SQLITE_AUTH:
+      return not_writable(path);
     case SQLITE_CANTOPEN:
-    case SQLITE_IOERR: return io_error(system_errno, path, detail);
+    case SQLITE_IOERR:
+      return io_error(system_errno, path, detail);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return make_error(Code::kUnavailable, "{} is held by another process for too long: try again, or look for a "
-                        "stopped process that has it open", path);
-    case SQLITE_NOMEM: return make_error(Code::kResourceExhausted, "no memory left for {}", path);
+      return make_error(Code::kUnavailable,
+                        "{} is held by another process for too long: try again, or look for a "
+                        "stopped process that has it open",
+                        path);
+    case SQLITE_NOMEM:
+      return make_error(Code::kResourceExhausted, "no memory left for {}", path);
     case SQLITE_TOOBIG:
-      return make_error(Code::kResourceExhausted, "a single value for {} is larger than the 1 GB that SQLite takes: "
-                        "pass it as an artifact", path);
-    default: return make_error(Code::kInternal, "{}: {} (SQLite result {})", path, detail, rc);
+      return make_error(Code::kResourceExhausted,
+                        "a single value for {} is larger than the 1 GB that SQLite takes: "
+                        "pass it as an artifact",
+                        path);
+    default:
+      return make_error(Code::kInternal, "{}: {} (SQLite result {})", path, detail, rc);
   }
 }
 

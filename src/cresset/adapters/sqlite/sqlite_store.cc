@@ -46,15 +46,19 @@ Result<void> make_private_folders(const std::filesystem::path& folder) {
 Result<void> check_run_id(const model::RunId& run) {
   const std::string& id = run.str();
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   };
-  const bool good = !id.empty() && id.size() <= 128 && id.front() != '.' && std::ranges::all_of(id, allowed);
+  const bool good =
+      !id.empty() && id.size() <= 128 && id.front() != '.' && std::ranges::all_of(id, allowed);
   if (good) return {};
-  return make_error(Code::kInvalidArgument, "\"{}\" is no run id: 1 to 128 letters, digits, '-', '_' and '.'", id);
+  return make_error(Code::kInvalidArgument,
+                    "\"{}\" is no run id: 1 to 128 letters, digits, '-', '_' and '.'", id);
 }
 
 Error owned(const model::RunId& run) {
-  Error error = make_error(Code::kFailedPrecondition, "run {} is being driven by another process", run.str());
+  Error error =
+      make_error(Code::kFailedPrecondition, "run {} is being driven by another process", run.str());
   error.reason = "run.owned";
   return error;
 }
@@ -68,12 +72,15 @@ SqliteStore::~SqliteStore() = default;
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StoreOptions options) {
   CR_TRY_VOID(make_private_folders(std::filesystem::path(options.database).parent_path()));
   CR_TRY_VOID(make_private_folders(options.locks_dir));
-  CR_TRY(std::unique_ptr<Database> database, Database::open(options.database, options.busy_timeout));
+  CR_TRY(std::unique_ptr<Database> database,
+         Database::open(options.database, options.busy_timeout));
   CR_TRY_VOID(prepare_schema(*database, options.locks_dir));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(options), std::move(database)));
 }
 
-std::string SqliteStore::lock_path(const model::RunId& run) const { return options_.locks_dir + "/" + run.str(); }
+std::string SqliteStore::lock_path(const model::RunId& run) const {
+  return options_.locks_dir + "/" + run.str();
+}
 
 Result<std::int64_t> SqliteStore::number_of(const model::RunId& run) {
   CR_TRY(Statement query, database_->prepare("SELECT number FROM run WHERE id = ?1"));
@@ -82,15 +89,21 @@ Result<std::int64_t> SqliteStore::number_of(const model::RunId& run) {
   return query.integer(0);
 }
 
-Result<void> SqliteStore::create_run(const ports::RunRecord& record, const ports::RunDefinition& definition) {
+Result<void> SqliteStore::create_run(const ports::RunRecord& record,
+                                     const ports::RunDefinition& definition) {
   CR_TRY_VOID(check_run_id(record.id));
   const std::string options = text::to_json(definition.options);
   CR_TRY(Transaction transaction, Transaction::begin(*database_));
   {
-    CR_TRY(Statement insert, database_->prepare("INSERT INTO run (id, name, pipeline, state, created_at, started_at, "
-                                                "finished_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"));
-    CR_TRY_VOID(insert.bind(record.id.str(), record.name, record.pipeline, model::to_string(record.state),
-                            record.created_at, record.started_at, record.finished_at).run());
+    CR_TRY(Statement insert,
+           database_->prepare(
+               "INSERT INTO run (id, name, pipeline, state, created_at, started_at, "
+               "finished_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"));
+    CR_TRY_VOID(insert
+                    .bind(record.id.str(), record.name, record.pipeline,
+                          model::to_string(record.state), record.created_at, record.started_at,
+                          record.finished_at)
+                    .run());
     if (database_->changed_rows() == 0) {
       return make_error(Code::kAlreadyExists, "there is a run {} already", record.id.str());
     }
@@ -142,7 +155,8 @@ Result<void> SqliteStore::post(const model::RunId& run, ports::Command command) 
   CR_TRY(Transaction transaction, Transaction::begin(*database_));
   CR_TRY(const std::int64_t number, number_of(run));
   {
-    CR_TRY(Statement insert, database_->prepare("INSERT INTO command (run, command) VALUES (?1, ?2)"));
+    CR_TRY(Statement insert,
+           database_->prepare("INSERT INTO command (run, command) VALUES (?1, ?2)"));
     CR_TRY_VOID(insert.bind(number, command_name(command)).run());
   }
   return transaction.commit();
