@@ -1,0 +1,223 @@
+#include "cresset/ports/testing/memory_store.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "cresset/base/check.h"
+
+namespace cresset::ports::testing {
+
+namespace {
+
+Error make_reasoned(Code code, std::string reason, const model::RunId& run) {
+  Error error = make_error(code, "run {}: {}", run.str(), reason);
+  error.reason = std::move(reason);
+  return error;
+}
+
+bool names_a_file(const std::string& id) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  return !id.empty() && id.size() <= 128 && id.front() != '.' &&
+         id.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+}  // namespace
+
+class MemoryDatabase::HeldLease final : public Lease {
+ public:
+  HeldLease(MemoryDatabase& database, model::RunId run, std::uint64_t token)
+      : database_(database), run_(std::move(run)), token_(token) {
+    database_.owners_[run_] = token_;
+  }
+  ~HeldLease() override {
+    const auto owner = database_.owners_.find(run_);
+    if (owner != database_.owners_.end() && owner->second == token_) database_.owners_.erase(owner);
+  }
+  HeldLease(const HeldLease&) = delete;
+  HeldLease& operator=(const HeldLease&) = delete;
+
+  [[nodiscard]] const model::RunId& run() const override { return run_; }
+  [[nodiscard]] std::uint64_t token() const override { return token_; }
+
+ private:
+  MemoryDatabase& database_;
+  model::RunId run_;
+  std::uint64_t token_;
+};
+
+Result<void> MemoryDatabase::check_writable() const {
+  if (!disk_full_) return {};
+  return make_error(Code::kResourceExhausted, "the disk is full");
+}
+
+Result<MemoryDatabase::Run*> MemoryDatabase::find(const model::RunId& run) {
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return make_reasoned(Code::kNotFound, "run.not_found", run);
+  return &found->second;
+}
+
+Result<void> MemoryStore::create_run(const RunRecord& record, const RunDefinition& definition) {
+  if (!names_a_file(record.id.str()))
+    return make_error(Code::kInvalidArgument, "\"{}\" is no run id", record.id.str());
+  CR_TRY_VOID(database_.check_writable());
+  MemoryDatabase::Run run;
+  run.number = database_.last_run_number_ + 1;
+  run.record = record;
+  run.definition = definition;
+  if (!database_.runs_.emplace(record.id, std::move(run)).second) {
+    return make_reasoned(Code::kAlreadyExists, "run.exists", record.id);
+  }
+  ++database_.last_run_number_;
+  ++database_.changes_;
+  return {};
+}
+
+Result<std::unique_ptr<Lease>> MemoryStore::acquire(const model::RunId& run) {
+  CR_TRY(MemoryDatabase::Run * found, database_.find(run));
+  if (database_.owners_.contains(run))
+    return make_reasoned(Code::kFailedPrecondition, "run.owned", run);
+  CR_TRY_VOID(database_.check_writable());
+  ++database_.changes_;
+  return std::unique_ptr<Lease>(
+      std::make_unique<MemoryDatabase::HeldLease>(database_, run, ++found->token));
+}
+
+Result<void> MemoryStore::commit(const Lease& lease, const Commit& commit) {
+  CHECK(!commit.record || commit.record->id == lease.run());
+  Result<MemoryDatabase::Run*> found = database_.find(lease.run());
+  if (!found || (*found)->token != lease.token())
+    return make_reasoned(Code::kAborted, "run.taken_over", lease.run());
+  CR_TRY_VOID(database_.check_writable());
+  if (!database_.commit_errors_.empty()) {
+    Error error = std::move(database_.commit_errors_.front());
+    database_.commit_errors_.pop_front();
+    return error;
+  }
+  MemoryDatabase::Run& run = **found;
+  for (const StoredEvent& event : commit.events) {
+    CHECK(event.seq == run.events.size() + 1);
+    run.events.push_back(event);
+  }
+  const WallTime at = commit.events.empty() ? run.record.created_at : commit.events.back().at;
+  for (const StepRecord& step : commit.steps)
+    run.steps[step.task] = {++database_.last_step_number_, at, step};
+  if (commit.record) {
+    run.record.name = commit.record->name;
+    run.record.state = commit.record->state;
+    run.record.started_at = commit.record->started_at;
+    run.record.finished_at = commit.record->finished_at;
+  }
+  std::erase_if(run.commands,
+                [&](const StoredCommand& command) { return command.id <= commit.commands_taken; });
+  ++database_.commits_;
+  ++database_.changes_;
+  return {};
+}
+
+Result<std::vector<RunRecord>> MemoryStore::list_runs() {
+  std::vector<const MemoryDatabase::Run*> runs;
+  for (const auto& [id, run] : database_.runs_) runs.push_back(&run);
+  std::ranges::sort(runs, std::greater<>(), [](const MemoryDatabase::Run* run) {
+    return std::tuple(run->record.created_at, run->number);
+  });
+  std::vector<RunRecord> records;
+  for (const MemoryDatabase::Run* run : runs) records.push_back(run->record);
+  return records;
+}
+
+Result<RunRecord> MemoryStore::find_run(const model::RunId& run) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  return found->record;
+}
+
+Result<RunDefinition> MemoryStore::definition(const model::RunId& run) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  return found->definition;
+}
+
+Result<std::vector<StoredEvent>> MemoryStore::events(const model::RunId& run,
+                                                     std::uint64_t after_seq) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  std::vector<StoredEvent> events;
+  for (const StoredEvent& event : found->events) {
+    if (event.seq > after_seq) events.push_back(event);
+  }
+  return events;
+}
+
+Result<void> MemoryStore::remove_run(const model::RunId& run) {
+  CR_TRY_VOID(database_.find(run));
+  if (database_.owners_.contains(run))
+    return make_reasoned(Code::kFailedPrecondition, "run.owned", run);
+  CR_TRY_VOID(database_.check_writable());
+  database_.runs_.erase(run);
+  ++database_.changes_;
+  return {};
+}
+
+Result<std::optional<StepMatch>> MemoryStore::find_step(const std::string& pipeline,
+                                                        const std::string& key,
+                                                        const model::RunId& except) {
+  std::optional<StepMatch> newest;
+  std::tuple<std::uint64_t, std::uint64_t> newest_order;
+  for (const auto& [id, run] : database_.runs_) {
+    if (id == except || run.record.pipeline != pipeline || !model::is_final(run.record.state))
+      continue;
+    for (const auto& [task, step] : run.steps) {
+      const std::tuple order(run.number, step.number);
+      if (key.empty() || step.record.key != key || !step.record.reusable || order <= newest_order)
+        continue;
+      newest = StepMatch{id, step.at, step.record};
+      newest_order = order;
+    }
+  }
+  return newest;
+}
+
+Result<std::optional<StepMatch>> MemoryStore::previous_step(const std::string& pipeline,
+                                                            const std::string& path,
+                                                            const model::RunId& before) {
+  std::optional<StepMatch> newest;
+  const auto limit = database_.runs_.find(before);
+  if (limit == database_.runs_.end()) return newest;
+  std::tuple<std::uint64_t, std::uint64_t> newest_order;
+  for (const auto& [id, run] : database_.runs_) {
+    if (run.record.pipeline != pipeline || run.number >= limit->second.number) continue;
+    for (const auto& [task, step] : run.steps) {
+      const std::tuple order(run.number, step.number);
+      if (step.record.path != path || order <= newest_order) continue;
+      newest = StepMatch{id, step.at, step.record};
+      newest_order = order;
+    }
+  }
+  return newest;
+}
+
+Result<std::optional<StepRecord>> MemoryStore::step(const model::RunId& run, std::uint32_t task) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  const auto step = found->steps.find(task);
+  if (step == found->steps.end()) return std::optional<StepRecord>();
+  return std::optional(step->second.record);
+}
+
+Result<void> MemoryStore::post(const model::RunId& run, Command command) {
+  CR_TRY(MemoryDatabase::Run * found, database_.find(run));
+  CR_TRY_VOID(database_.check_writable());
+  found->commands.push_back({++database_.last_command_id_, command});
+  ++database_.changes_;
+  return {};
+}
+
+Result<std::vector<StoredCommand>> MemoryStore::commands(const model::RunId& run,
+                                                         std::uint64_t after_id) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  std::vector<StoredCommand> commands;
+  for (const StoredCommand& command : found->commands) {
+    if (command.id > after_id) commands.push_back(command);
+  }
+  return commands;
+}
+
+}  // namespace cresset::ports::testing
