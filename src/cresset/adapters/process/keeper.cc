@@ -1,0 +1,477 @@
+#include "cresset/adapters/process/keeper.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "cresset/adapters/process/leftovers.h"
+#include "cresset/adapters/process/unix_socket.h"
+#include "cresset/base/check.h"
+
+namespace cresset::process {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kIdleTime = seconds(1);
+constexpr Duration kStrayPatience = seconds(5);
+constexpr Duration kOomCountAge = milliseconds(100);
+constexpr std::size_t kOutputBufferBytes = 256 << 10;
+constexpr std::size_t kJournalBytesMin = 1 << 20;
+constexpr std::size_t kJournalGrowth = 4;
+
+// keeper.log: stderr of the keeper.
+template <class... Args>
+void log_line(ports::Clock& clock, fmt::format_string<Args...> format, Args&&... args) {
+  const std::string line = fmt::format(format, std::forward<Args>(args)...);
+  fmt::print(stderr, "{} {}\n", to_rfc3339(clock.wall_now()), line);
+}
+
+posix::UniqueFd open_signals() {
+  sigset_t mask;
+  ::sigemptyset(&mask);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&mask, signal);
+  CHECK(::sigprocmask(SIG_BLOCK, &mask, nullptr) == 0);
+  return posix::UniqueFd(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+}  // namespace
+
+Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine,
+               ports::Clock& clock)
+    : clock_(clock),
+      listener_(std::move(listener)),
+      signals_(open_signals()),
+      null_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+      journal_(std::move(opened.journal)),
+      journal_rewrite_bytes_(kJournalBytesMin),
+      admission_(std::move(machine)),
+      buffer_(kOutputBufferBytes) {
+  CHECK(signals_ && null_);
+  // Orphans of steps come to the keeper, which ends them with their step.
+  CHECK(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+  if (!opened.remark.empty()) log_line(clock_, "{}", opened.remark);
+  recover(std::move(opened.records));
+  loop_.add(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_clients(); });
+  loop_.add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); });
+}
+
+Keeper::~Keeper() = default;
+
+void Keeper::recover(Records records) {
+  std::vector<std::pair<model::AttemptId, ProcessIdentity>> lost;
+  for (auto& [id, record] : records) {
+    auto& token = tokens_[id.run];
+    token = std::max(token, record.token);
+    if (!record.exited && record.this_boot) lost.emplace_back(id, record.process);
+  }
+  kill_lost_attempts(lost);
+  for (auto& [id, record] : records) {
+    if (!record.exited) {
+      ports::Exit exit;
+      exit.kind = ports::Exit::Kind::kLost;
+      exit.detail = record.this_boot
+                        ? "the keeper, which watches over steps, was killed, and the step with it"
+                        : "the machine was started anew while the step ran";
+      record.exited = ports::AttemptExited{id, clock_.wall_now(), std::move(exit)};
+      journal_.ended(id, record);
+    }
+    attempts_[id].record = std::move(record);
+  }
+  save();
+}
+
+void Keeper::run() {
+  while (!may_leave()) {
+    loop_.run_once(time_to_next_event());
+    kill_overdue();
+    start_admitted();
+    save();
+    flush_clients();
+  }
+  if (attempts_.empty()) {
+    if (auto written = journal_.rewrite({}); !written)
+      log_line(clock_, "{}", written.error().text());
+  }
+}
+
+void Keeper::accept_clients() {
+  while (true) {
+    Result<posix::UniqueFd> socket = accept_on(listener_);
+    if (!socket && socket.error().code == Code::kPermissionDenied) continue;
+    if (!socket) return;
+    const ClientId id = next_client_++;
+    const int fd = socket->get();
+    clients_.emplace(id, std::make_unique<Client>(std::move(socket).value()));
+    loop_.add(fd, EPOLLIN, [this, id](std::uint32_t events) { on_client(id, events); });
+  }
+}
+
+void Keeper::on_client(ClientId id, std::uint32_t events) {
+  Client& client = *clients_.at(id);
+  if ((events & EPOLLOUT) != 0) to_flush_.push_back(id);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_client(id, client);
+}
+
+void Keeper::read_client(ClientId id, Client& client) {
+  const Result<void> filled = client.stream.fill();
+  while (true) {
+    const auto payload = client.stream.next();
+    if (payload && !*payload) break;
+    Result<void> handled = payload ? Result<void>() : Result<void>(payload.error());
+    if (payload) {
+      Result<Message> message = decode_payload(**payload);
+      handled =
+          message ? handle(id, client, std::move(message).value()) : Result<void>(message.error());
+    }
+    if (!handled) {
+      log_line(clock_, "dropping a client: {}", handled.error().text());
+      return drop_client(id);
+    }
+  }
+  if (!filled) drop_client(id);
+}
+
+Result<void> Keeper::handle(ClientId id, Client& client, Message message) {
+  if (auto* hello = std::get_if<Hello>(&message)) {
+    greet(client, *hello);
+    to_flush_.push_back(id);
+    return {};
+  }
+  if (!client.greeted)
+    return make_error(Code::kFailedPrecondition, "a message before the greeting");
+  if (auto* wanted = std::get_if<Start>(&message)) {
+    start(id, std::move(wanted->spec));
+  } else if (const auto* unwanted = std::get_if<Stop>(&message)) {
+    stop(unwanted->id, unwanted->grace);
+  } else if (const auto* done = std::get_if<Forget>(&message)) {
+    forget(done->ids);
+  } else {
+    return make_error(Code::kInvalidArgument, "a message that only the keeper sends");
+  }
+  return {};
+}
+
+void Keeper::greet(Client& client, const Hello& hello) {
+  client.greeted = hello.version == kProtocolVersion;
+  client.leaving = !client.greeted;
+  client.stream.queue(encode_frame(Welcome{}));
+}
+
+void Keeper::start(ClientId client, ports::StartSpec spec) {
+  const model::AttemptId id = spec.id;
+  auto& token = tokens_[id.run];
+  const auto refuse = [&](ports::Exit::Kind kind, std::string why) {
+    ports::Exit exit;
+    exit.kind = kind;
+    exit.detail = std::move(why);
+    tell(client, ports::AttemptExited{id, clock_.wall_now(), std::move(exit)});
+  };
+  if (spec.token < token)
+    return refuse(ports::Exit::Kind::kNotStarted, "a later engine has taken over the run");
+  token = spec.token;
+  if (const auto known = attempts_.find(id); known != attempts_.end()) {
+    known->second.client = client;
+    return tell_all_known(known->second);
+  }
+  if (spec.adopt_only) return refuse(ports::Exit::Kind::kLost, "nobody knows how the step ended");
+  if (asked_to_leave_) return refuse(ports::Exit::Kind::kNotStarted, "the keeper was asked to end");
+  Attempt& attempt = attempts_[id];
+  attempt.record.token = spec.token;
+  attempt.client = client;
+  admission_.enqueue(id, spec.slots, spec.run_cpu_millis_max);
+  attempt.spec = std::make_unique<ports::StartSpec>(std::move(spec));
+  ++waiting_;
+}
+
+void Keeper::tell_all_known(const Attempt& attempt) {
+  if (attempt.record.running) tell(attempt.client, *attempt.record.running);
+  if (attempt.record.exited) tell(attempt.client, *attempt.record.exited);
+}
+
+void Keeper::stop(const model::AttemptId& id, Duration grace) {
+  const auto found = attempts_.find(id);
+  if (found == attempts_.end()) return;
+  Attempt& attempt = found->second;
+  if (attempt.spec) {
+    CHECK(admission_.withdraw(id));
+    return end_unstarted(id, attempt, "cancelled while it waited for a free slot");
+  }
+  if (!attempt.step) return;
+  if (!attempt.step->stop_asked && grace > Duration(0)) attempt.step->signal_group(SIGTERM);
+  attempt.step->stop_asked = true;
+  kills_.emplace(clock_.now() + std::max(grace, Duration(0)), id);
+}
+
+void Keeper::forget(const std::vector<model::AttemptId>& ids) {
+  std::vector<model::AttemptId> forgotten;
+  for (const model::AttemptId& id : ids) {
+    const auto found = attempts_.find(id);
+    if (found == attempts_.end() || !found->second.record.exited) continue;
+    attempts_.erase(found);
+    forgotten.push_back(id);
+  }
+  if (!forgotten.empty()) journal_.forgotten(forgotten);
+}
+
+// Its running attempts go on; those that wait are dropped: the next engine of their run asks for
+// them again.
+void Keeper::drop_client(ClientId id) {
+  const auto client = clients_.find(id);
+  loop_.remove(client->second->stream.fd());
+  clients_.erase(client);
+  for (auto it = attempts_.begin(); it != attempts_.end();) {
+    Attempt& attempt = it->second;
+    const bool mine = attempt.client == id;
+    if (mine) attempt.client = 0;
+    if (mine && attempt.spec) {
+      CHECK(admission_.withdraw(it->first));
+      --waiting_;
+      it = attempts_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Keeper::tell(ClientId id, const Message& message) {
+  const auto client = clients_.find(id);
+  if (client == clients_.end()) return;
+  client->second->stream.queue(encode_frame(message));
+  to_flush_.push_back(id);
+}
+
+void Keeper::flush_clients() {
+  std::ranges::sort(to_flush_);
+  const auto repeated = std::ranges::unique(to_flush_);
+  to_flush_.erase(repeated.begin(), repeated.end());
+  for (const ClientId id : std::exchange(to_flush_, {})) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) continue;
+    Client& client = *found->second;
+    const Result<void> flushed = client.stream.flush();
+    const bool more = flushed && client.stream.wants_to_write();
+    if (!flushed || (client.leaving && !more)) {
+      drop_client(id);
+    } else if (more != client.waits_to_write) {
+      client.waits_to_write = more;
+      loop_.modify(client.stream.fd(), more ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
+  }
+}
+
+void Keeper::start_admitted() {
+  while (const auto grant = admission_.next()) begin(*grant);
+}
+
+void Keeper::begin(const Grant& grant) {
+  Attempt& attempt = attempts_.at(grant.id);
+  const std::unique_ptr<ports::StartSpec> spec = std::move(attempt.spec);
+  --waiting_;
+  // The journal must know of it before it exists: a process that nobody knows of could run twice.
+  journal_.starting(grant.id, attempt.record.token);
+  Result<std::unique_ptr<RunningStep>> step = [&]() -> Result<std::unique_ptr<RunningStep>> {
+    CR_TRY_VOID(journal_.flush());
+    const std::uint64_t oom_kills = recent_oom_kills();
+    CR_TRY(auto started, RunningStep::start(*spec, make_environment(*spec, grant), null_.get()));
+    started->oom_kills_before = oom_kills;
+    return started;
+  }();
+  if (!step) {
+    admission_.release(grant.id);
+    ports::Exit exit;
+    exit.kind = ports::Exit::Kind::kNotStarted;
+    exit.detail = step.error().text();
+    return end(grant.id, attempt, std::move(exit));
+  }
+  attempt.step = std::move(step).value();
+  attempt.record.process = attempt.step->process();
+  attempt.record.running = ports::AttemptRunning{grant.id, clock_.wall_now(), grant.notices};
+  journal_.started(grant.id, attempt.record);
+  pids_.emplace(attempt.step->process().pid, grant.id);
+  loop_.add(attempt.step->output_fd(), EPOLLIN,
+            [this, id = grant.id](std::uint32_t) { on_output(id); });
+  tell(attempt.client, *attempt.record.running);
+}
+
+Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& grant) const {
+  Environment env = spec.env;
+  const auto set = [&](const std::string& name, std::string value) {
+    std::erase_if(env, [&](const auto& variable) { return variable.first == name; });
+    env.emplace_back(name, std::move(value));
+  };
+  if (!admission_.machine().gpus.empty())
+    set("CUDA_VISIBLE_DEVICES", fmt::format("{}", fmt::join(grant.gpus, ",")));
+  set(kAttemptVariable, model::to_string(spec.id));
+  return env;
+}
+
+void Keeper::on_output(const model::AttemptId& id) {
+  RunningStep& step = *attempts_.at(id).step;
+  if (step.read_output(buffer_, clock_.wall_now())) return;
+  loop_.remove(step.output_fd());
+  step.close_output();
+}
+
+void Keeper::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGTERM || signal == SIGINT) kill_everything();
+  }
+  reap_children();
+}
+
+void Keeper::reap_children() {
+  bool ended = false;
+  while (true) {
+    siginfo_t info{};
+    // Left unreaped for now: as long as it is a zombie, its number names its process group and
+    // nothing else.
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
+    ended = true;
+    if (pids_.contains(info.si_pid)) {
+      on_step_ended(info.si_pid);
+    } else {
+      ::waitpid(info.si_pid, nullptr, WNOHANG);
+    }
+  }
+  if (ended) kill_strays();
+}
+
+void Keeper::on_step_ended(pid_t pid) {
+  const auto entry = pids_.extract(pid);
+  const model::AttemptId& id = entry.mapped();
+  Attempt& attempt = attempts_.at(id);
+  attempt.step->signal_group(SIGKILL);
+  int status = 0;
+  rusage usage{};
+  while (::wait4(pid, &status, 0, &usage) < 0) CHECK(errno == EINTR);
+  if (attempt.step->output_fd() >= 0) loop_.remove(attempt.step->output_fd());
+  ports::Exit exit = attempt.step->finish(status, usage, buffer_, clock_.wall_now());
+  note_oom(*attempt.step, exit);
+  if (asked_to_leave_ && !exit.stopped_by_us) {
+    exit.kind = ports::Exit::Kind::kLost;
+    exit.detail = "the keeper, which watches over steps, was asked to end";
+  }
+  attempt.step.reset();
+  std::erase_if(kills_, [&](const auto& kill) { return kill.second == id; });
+  admission_.release(id);
+  end(id, attempt, std::move(exit));
+}
+
+void Keeper::end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit) {
+  attempt.record.exited = ports::AttemptExited{id, clock_.wall_now(), std::move(exit)};
+  journal_.ended(id, attempt.record);
+  tell(attempt.client, *attempt.record.exited);
+}
+
+void Keeper::end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why) {
+  attempt.spec.reset();
+  --waiting_;
+  ports::Exit exit;
+  exit.kind = ports::Exit::Kind::kNotStarted;
+  exit.detail = std::move(why);
+  exit.stopped_by_us = true;
+  end(id, attempt, std::move(exit));
+}
+
+void Keeper::kill_overdue() {
+  const TimePoint now = clock_.now();
+  while (!kills_.empty() && kills_.begin()->first <= now) {
+    attempts_.at(kills_.begin()->second).step->signal_group(SIGKILL);
+    kills_.erase(kills_.begin());
+  }
+}
+
+void Keeper::kill_strays() {
+  const LiveAttempts live{
+      [this](const std::string& text) {
+        const auto id = model::parse_attempt_id(text);
+        const auto found = id ? attempts_.find(*id) : attempts_.end();
+        return found != attempts_.end() && found->second.step != nullptr;
+      },
+      [this](pid_t pid) { return pids_.contains(pid); },
+      !pids_.empty(),
+  };
+  strays_ = kill_stray_children(live);
+}
+
+// Someone wants the machine: steps end, and what is known of them stays in the journal.
+void Keeper::kill_everything() {
+  asked_to_leave_ = true;
+  for (auto& [id, attempt] : attempts_) {
+    if (attempt.step) attempt.step->signal_group(SIGKILL);
+    if (!attempt.spec) continue;
+    CHECK(admission_.withdraw(id));
+    end_unstarted(id, attempt, "the keeper was asked to end");
+  }
+}
+
+// The machine's counter of out-of-memory kills, not older than kOomCountAge: reading it costs as
+// much as a small step.
+std::uint64_t Keeper::recent_oom_kills() {
+  const TimePoint now = clock_.now();
+  if (!oom_kills_read_ || now - *oom_kills_read_ > kOomCountAge) {
+    oom_kills_ = read_oom_kills().value_or(0);
+    oom_kills_read_ = now;
+  }
+  return oom_kills_;
+}
+
+void Keeper::note_oom(const RunningStep& step, ports::Exit& exit) const {
+  constexpr int kShellSaysKilled = 128 + SIGKILL;
+  const bool killed = exit.kind == ports::Exit::Kind::kSignaled ? exit.code == SIGKILL
+                                                                : exit.code == kShellSaysKilled;
+  if (!killed || exit.stopped_by_us || asked_to_leave_) return;
+  exit.out_of_memory = read_oom_kills().value_or(0) > step.oom_kills_before;
+}
+
+void Keeper::save() {
+  Result<void> written = journal_.flush();
+  if (written && journal_.size() > journal_rewrite_bytes_) {
+    Records records;
+    for (const auto& [id, attempt] : attempts_) {
+      if (!attempt.spec) records.emplace(id, attempt.record);
+    }
+    written = journal_.rewrite(records);
+    journal_rewrite_bytes_ = std::max(kJournalBytesMin, journal_.size() * kJournalGrowth);
+  }
+  if (!written) log_line(clock_, "{}", written.error().text());
+}
+
+bool Keeper::may_leave() {
+  const TimePoint now = clock_.now();
+  if (asked_to_leave_ && pids_.empty()) return true;
+  if (!is_idle()) {
+    idle_since_.reset();
+    return false;
+  }
+  if (!idle_since_) idle_since_ = now;
+  if (now - *idle_since_ < kIdleTime) return false;
+  kill_strays();
+  return !strays_ || now - *idle_since_ > kIdleTime + kStrayPatience;
+}
+
+std::optional<Duration> Keeper::time_to_next_event() const {
+  std::optional<TimePoint> next;
+  if (!kills_.empty()) next = kills_.begin()->first;
+  if (idle_since_)
+    next = std::min(next.value_or(TimePoint::max()), *idle_since_ + kIdleTime + milliseconds(1));
+  if (!next) return std::nullopt;
+  // Strays are looked for now and then once the keeper is due to leave.
+  return std::max<Duration>(*next - clock_.now(), strays_ ? milliseconds(50) : milliseconds(0));
+}
+
+}  // namespace cresset::process

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cresset/adapters/posix/event_loop.h"
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/process/admission.h"
+#include "cresset/adapters/process/frame_stream.h"
+#include "cresset/adapters/process/journal.h"
+#include "cresset/adapters/process/protocol.h"
+#include "cresset/adapters/process/running_step.h"
+#include "cresset/ports/clock.h"
+
+namespace cresset::process {
+
+// The parent of all local steps of a home: starts them when the machine has room, writes their
+// logs, remembers how they ended, and tells whichever engine asked last. One thread, which runs
+// run() until there is nothing to keep.
+class Keeper {
+ public:
+  // `listener` takes connections of engines. Attempts that the journal knows as started are killed
+  // and become lost.
+  Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine, ports::Clock& clock);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  // Returns some time after the last engine has gone and the last attempt has ended, or after
+  // SIGTERM.
+  void run();
+
+ private:
+  using ClientId = std::uint64_t;
+
+  struct Client {
+    explicit Client(posix::UniqueFd socket) : stream(std::move(socket)) {}
+    FrameStream stream;
+    bool greeted = false;
+    bool leaving = false;  // to be dropped when its last words are sent
+    bool waits_to_write = false;
+  };
+
+  // Waiting (spec is set), running (step is set) or ended (record.exited is set).
+  struct Attempt {
+    Record record;
+    ClientId client = 0;  // who hears of it; 0 = nobody
+    std::unique_ptr<ports::StartSpec> spec;
+    std::unique_ptr<RunningStep> step;
+  };
+  using Attempts = std::map<model::AttemptId, Attempt>;
+
+  void recover(Records records);
+
+  void accept_clients();
+  void on_client(ClientId id, std::uint32_t events);
+  void read_client(ClientId id, Client& client);
+  Result<void> handle(ClientId id, Client& client, Message message);
+  void greet(Client& client, const Hello& hello);
+  void start(ClientId client, ports::StartSpec spec);
+  void stop(const model::AttemptId& id, Duration grace);
+  void forget(const std::vector<model::AttemptId>& ids);
+  void drop_client(ClientId id);
+  void flush_clients();
+  void tell(ClientId id, const Message& message);
+  void tell_all_known(const Attempt& attempt);
+
+  void start_admitted();
+  void begin(const Grant& grant);
+  Environment make_environment(const ports::StartSpec& spec, const Grant& grant) const;
+  void on_output(const model::AttemptId& id);
+  void on_signal();
+  void reap_children();
+  void on_step_ended(pid_t pid);
+  void end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit);
+  void end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why);
+  void kill_overdue();
+  void kill_strays();
+  void kill_everything();
+
+  std::uint64_t recent_oom_kills();
+  void note_oom(const RunningStep& step, ports::Exit& exit) const;
+  void save();
+  [[nodiscard]] bool is_idle() const { return clients_.empty() && pids_.empty() && waiting_ == 0; }
+  [[nodiscard]] bool may_leave();
+  [[nodiscard]] std::optional<Duration> time_to_next_event() const;
+
+  ports::Clock& clock_;
+  posix::EventLoop loop_;
+  posix::UniqueFd listener_;
+  posix::UniqueFd signals_;
+  posix::UniqueFd null_;
+  Journal journal_;
+  std::size_t journal_rewrite_bytes_;
+  Admission admission_;
+
+  std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
+  ClientId next_client_ = 1;
+  std::vector<ClientId> to_flush_;
+
+  Attempts attempts_;
+  std::unordered_map<pid_t, model::AttemptId> pids_;
+  std::map<model::RunId, std::uint64_t> tokens_;  // highest seen
+  std::size_t waiting_ = 0;
+  std::multimap<TimePoint, model::AttemptId> kills_;  // when SIGTERM was not enough
+
+  std::vector<char> buffer_;
+  bool asked_to_leave_ = false;
+  bool strays_ = false;
+  std::optional<TimePoint> idle_since_;
+  std::uint64_t oom_kills_ = 0;
+  std::optional<TimePoint> oom_kills_read_;
+};
+
+}  // namespace cresset::process

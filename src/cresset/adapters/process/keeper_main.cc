@@ -1,0 +1,94 @@
+#include "cresset/adapters/process/keeper_main.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "cresset/adapters/posix/system_clock.h"
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/process/journal.h"
+#include "cresset/adapters/process/keeper.h"
+#include "cresset/adapters/process/unix_socket.h"
+
+namespace cresset::process {
+
+namespace {
+
+constexpr int kLockTries = 50;
+constexpr long kLockPauseNanos = 10'000'000;
+constexpr off_t kLogBytesMax = 1 << 20;
+
+// What a keeper must not keep from the engine that happened to start it: its terminal, pipes,
+// sockets, signals.
+Result<void> part_from_starter(const posix::UniqueFd& dir) {
+  const posix::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const posix::UniqueFd log(
+      ::openat(dir.get(), "keeper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!null || !log) return errno_error(errno, "opening keeper.log");
+  if (::lseek(log.get(), 0, SEEK_END) > kLogBytesMax && ::ftruncate(log.get(), 0) != 0) {
+    return errno_error(errno, "shortening keeper.log");
+  }
+  if (::dup2(null.get(), STDIN_FILENO) < 0 || ::dup2(null.get(), STDOUT_FILENO) < 0 ||
+      ::dup2(log.get(), STDERR_FILENO) < 0 || ::chdir("/") != 0) {
+    return errno_error(errno, "parting from the terminal");
+  }
+  // Ignored signals would be ignored by the steps as well: programs inherit that.
+  for (int signal = 1; signal < SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
+  return {};
+}
+
+// Nothing when another keeper is there. One that is just leaving is waited for.
+Result<std::optional<posix::UniqueFd>> lock(const posix::UniqueFd& dir) {
+  posix::UniqueFd file(::openat(dir.get(), "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return errno_error(errno, "opening the keeper's lock");
+  for (int i = 0; i < kLockTries; ++i) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(file));
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return errno_error(errno, "locking the keeper's lock");
+    // A listening keeper answers a connection; one that leaves does not.
+    if (connect_in(dir)) break;
+    const timespec pause{0, kLockPauseNanos};
+    ::nanosleep(&pause, nullptr);
+  }
+  return std::optional<posix::UniqueFd>();
+}
+
+Result<void> serve(const KeeperOptions& options) {
+  // An engine's descriptors beyond the first three are none of ours; this also makes room below the
+  // limit.
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  CR_TRY(posix::UniqueFd dir, open_private_dir(options.dir));
+  CR_TRY_VOID(part_from_starter(dir));
+  CR_TRY(const auto lock_file, lock(dir));
+  if (!lock_file) return {};
+  CR_TRY(posix::UniqueFd listener, listen_in(dir));
+  // The socket takes connections from here on: whoever waits for this process may connect.
+  if (const pid_t child = ::fork(); child != 0) {
+    if (child < 0) return errno_error(errno, "making the keeper's process");
+    ::_exit(0);
+  }
+  if (::setsid() < 0) return errno_error(errno, "making a session");
+  CR_TRY(Journal::Opened opened, Journal::open(dir));
+  posix::SystemClock clock;
+  Keeper(std::move(listener), std::move(opened), probe_machine(options.machine), clock).run();
+  return {};
+}
+
+}  // namespace
+
+int run_keeper(const KeeperOptions& options) {
+  const Result<void> served = serve(options);
+  if (served) return 0;
+  fmt::print(stderr, "cresset keeper: {}\n", served.error().text());
+  return 1;
+}
+
+}  // namespace cresset::process

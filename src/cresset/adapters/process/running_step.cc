@@ -1,0 +1,93 @@
+#include "cresset/adapters/process/running_step.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace cresset::process {
+
+namespace {
+
+constexpr std::size_t kPipeBytesByDefault = 64 << 10;
+constexpr int kPipeBytesOfChattySteps = 1 << 20;
+constexpr int kReadsPerTurn = 4;
+// More than a pipe holds: what comes beyond it is written by survivors that are being killed.
+constexpr std::size_t kLastBytesMax = 4 << 20;
+
+Duration to_duration(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RunningStep>> RunningStep::start(const ports::StartSpec& spec,
+                                                        const Environment& env, int null_fd) {
+  CR_TRY_VOID(prepare_files(spec));
+  CR_TRY(StepLog log, StepLog::open(spec.log_path, spec.log_cap_bytes));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_error(errno, "making a pipe");
+  posix::UniqueFd reader(ends[0]);
+  const posix::UniqueFd writer(ends[1]);
+  // The writing end stays blocking: it is the step's stdout.
+  if (::fcntl(reader.get(), F_SETFL, O_NONBLOCK) != 0) return errno_error(errno, "making a pipe");
+  CR_TRY(const ProcessIdentity process,
+         spawn(SpawnRequest{spec.argv, env, spec.work_dir, spec.mounts, null_fd, writer.get()}));
+  std::unique_ptr<RunningStep> step(new RunningStep(std::move(log), std::move(reader)));
+  step->process_ = process;
+  return step;
+}
+
+bool RunningStep::read_output(std::span<char> buffer, WallTime at) {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const auto got = read_once(buffer, at);
+    if (!got) return false;
+    if (*got < buffer.size()) return true;
+  }
+  return true;
+}
+
+std::optional<std::size_t> RunningStep::read_once(std::span<char> buffer, WallTime at) {
+  while (true) {
+    const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return 0;
+    if (got <= 0) return std::nullopt;
+    const auto size = static_cast<std::size_t>(got);
+    if (size >= kPipeBytesByDefault && !pipe_grown_) {
+      // Refused when the user's pipes hold too much already; it then stays as it is.
+      ::fcntl(output_.get(), F_SETPIPE_SZ, kPipeBytesOfChattySteps);
+      pipe_grown_ = true;
+    }
+    log_.append({buffer.data(), size}, at);
+    return size;
+  }
+}
+
+void RunningStep::signal_group(int signal) const { ::kill(-process_.pid, signal); }
+
+ports::Exit RunningStep::finish(int wait_status, const rusage& usage, std::span<char> buffer,
+                                WallTime at) {
+  for (std::size_t taken = 0; output_ && taken < kLastBytesMax;) {
+    const auto got = read_once(buffer, at);
+    if (!got || *got == 0) break;
+    taken += *got;
+  }
+  output_.reset();
+  log_.close(at);
+  ports::Exit exit;
+  exit.kind = WIFSIGNALED(wait_status) ? ports::Exit::Kind::kSignaled : ports::Exit::Kind::kExited;
+  exit.code = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  exit.stopped_by_us = stop_asked;
+  exit.log_truncated = log_.truncated();
+  if (!log_.trouble().empty()) exit.detail = "the log is incomplete: " + log_.trouble();
+  exit.peak_memory_bytes = std::int64_t{usage.ru_maxrss} * 1024;
+  exit.cpu_time = to_duration(usage.ru_utime) + to_duration(usage.ru_stime);
+  return exit;
+}
+
+}  // namespace cresset::process

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <sys/resource.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/process/process_table.h"
+#include "cresset/adapters/process/spawn.h"
+#include "cresset/adapters/process/step_log.h"
+#include "cresset/base/result.h"
+#include "cresset/ports/executor.h"
+
+namespace cresset::process {
+
+// The process of one attempt and the way of its output into its log. The keeper owns it from start
+// to end.
+class RunningStep {
+ public:
+  // Prepares the files, opens the log and starts the program with `env`. The error's message is for
+  // the user.
+  static Result<std::unique_ptr<RunningStep>> start(const ports::StartSpec& spec,
+                                                    const Environment& env, int null_fd);
+
+  [[nodiscard]] const ProcessIdentity& process() const { return process_; }
+  // Where its output comes from; -1 once no process holds it open any more.
+  [[nodiscard]] int output_fd() const { return output_.get(); }
+
+  // Moves what is there, but not more than a share that is fair to other steps, into the log. False
+  // at the end of the output: close_output() is due.
+  bool read_output(std::span<char> buffer, WallTime at);
+  void close_output() { output_.reset(); }
+  void signal_group(int signal) const;
+
+  // The main process has ended: takes what is left in the pipe, whoever still holds it open, and
+  // closes the log.
+  ports::Exit finish(int wait_status, const rusage& usage, std::span<char> buffer, WallTime at);
+
+  bool stop_asked = false;
+  std::uint64_t oom_kills_before = 0;
+
+ private:
+  RunningStep(StepLog log, posix::UniqueFd output)
+      : log_(std::move(log)), output_(std::move(output)) {}
+  // Bytes taken; 0 = nothing there now; nothing = the end.
+  std::optional<std::size_t> read_once(std::span<char> buffer, WallTime at);
+
+  ProcessIdentity process_;
+  StepLog log_;
+  posix::UniqueFd output_;
+  bool pipe_grown_ = false;
+};
+
+}  // namespace cresset::process

@@ -1,0 +1,244 @@
+#include "cresset/adapters/process/spawn.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/process/mounts.h"
+#include "cresset/base/check.h"
+
+namespace cresset::process {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void> make_folder(const std::string& path) {
+  // Most folders lie in one that exists: one call instead of a walk from the root.
+  if (::mkdir(path.c_str(), 0777) == 0 || (errno == EEXIST && fs::is_directory(path))) return {};
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (ec) return errno_error(ec.value(), "making the folder " + path);
+  return {};
+}
+
+// What execve takes in all: a quarter of the stack, at most 6 MiB, at least 128 KiB; each string
+// also costs a pointer.
+std::size_t kernel_limit_bytes() {
+  constexpr rlim_t kMax = 6 << 20;
+  rlimit stack{};
+  if (::getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY) return kMax;
+  return std::clamp<rlim_t>(stack.rlim_cur / 4, kArgumentBytesMax, kMax);
+}
+
+// The strings of argv and environment as execve takes them.
+struct ExecStrings {
+  std::vector<std::string> entries;  // NAME=VALUE
+  std::vector<char*> argv;
+  std::vector<char*> env;
+  std::size_t bytes = 0;
+};
+
+Result<void> check_string(std::string_view text, const std::string& what) {
+  if (text.find('\0') != std::string_view::npos) {
+    return make_error(Code::kInvalidArgument, "{} holds a zero byte, which no program can be given",
+                      what);
+  }
+  if (text.size() >= kArgumentBytesMax) {
+    return make_error(
+        Code::kResourceExhausted,
+        "{} is too long for the kernel ({} bytes; limit {}): pass it in a file instead", what,
+        text.size(), kArgumentBytesMax - 1);
+  }
+  return {};
+}
+
+Result<ExecStrings> make_exec_strings(const SpawnRequest& request) {
+  ExecStrings strings;
+  const auto add = [&](std::vector<char*>& list, const std::string& text) {
+    list.push_back(const_cast<char*>(text.c_str()));  // execve does not write to them
+    strings.bytes += text.size() + 1 + sizeof(char*);
+  };
+  for (std::size_t i = 0; i < request.argv.size(); ++i) {
+    CR_TRY_VOID(check_string(request.argv[i], fmt::format("argument {} of the command", i)));
+    add(strings.argv, request.argv[i]);
+  }
+  strings.entries.reserve(request.env.size());
+  for (const auto& [name, value] : request.env) {
+    const std::string& entry = strings.entries.emplace_back(name + "=" + value);
+    CR_TRY_VOID(check_string(entry, "the environment variable " + name));
+    add(strings.env, entry);
+  }
+  strings.argv.push_back(nullptr);
+  strings.env.push_back(nullptr);
+  return strings;
+}
+
+bool is_script_without_interpreter(const std::string& program, std::string& interpreter) {
+  const posix::UniqueFd file(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[256];
+  const ssize_t got = file ? ::read(file.get(), buffer, sizeof buffer) : -1;
+  const std::string_view text(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  if (!text.starts_with("#!")) return false;
+  const std::size_t begin = text.find_first_not_of(" \t", 2);
+  if (begin == std::string_view::npos) return false;
+  interpreter = text.substr(begin, text.find_first_of(" \t\r\n", begin) - begin);
+  return ::access(interpreter.c_str(), F_OK) != 0;
+}
+
+Error explain_exec(int errno_value, const std::string& program, const SpawnRequest& request,
+                   std::size_t bytes) {
+  std::string interpreter;
+  switch (errno_value) {
+    case E2BIG:
+      return make_error(
+          Code::kResourceExhausted,
+          "the argument list is too long for the kernel ({} bytes with the environment; limit {})",
+          bytes, kernel_limit_bytes());
+    case ENOENT:
+      if (::access(request.work_dir.c_str(), F_OK) != 0) {
+        return make_error(Code::kNotFound, "the working folder {} is gone", request.work_dir);
+      }
+      if (is_script_without_interpreter(program, interpreter)) {
+        return make_error(Code::kNotFound, "command not found: {}, which {} names after #!",
+                          interpreter, program);
+      }
+      return make_error(Code::kNotFound, "command not found: {} (or the loader that it needs)",
+                        program);
+    case EACCES:
+      return make_error(Code::kPermissionDenied, "permission denied: {} may not be executed",
+                        program);
+    case ENOEXEC:
+      return make_error(Code::kInvalidArgument,
+                        "{} is no program that this machine runs: a script needs #! and its "
+                        "interpreter in line 1",
+                        program);
+    case EAGAIN:
+    case ENOMEM:
+      return make_error(Code::kResourceExhausted,
+                        "no room for another process ({}): run fewer steps at once (-j)",
+                        std::strerror(errno_value));
+    default:
+      return errno_error(errno_value, "starting " + program);
+  }
+}
+
+// posix_spawn's settings for one start; freed with it.
+class SpawnSettings {
+ public:
+  SpawnSettings() {
+    CHECK(::posix_spawn_file_actions_init(&actions_) == 0);
+    CHECK(::posix_spawnattr_init(&attributes_) == 0);
+    sigset_t none;
+    ::sigemptyset(&none);
+    CHECK(::posix_spawnattr_setsigmask(&attributes_, &none) == 0);
+    CHECK(::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK) ==
+          0);
+  }
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  void connect(const SpawnRequest& request) {
+    CHECK(::posix_spawn_file_actions_addchdir_np(&actions_, request.work_dir.c_str()) == 0);
+    CHECK(::posix_spawn_file_actions_adddup2(&actions_, request.null_fd, STDIN_FILENO) == 0);
+    CHECK(::posix_spawn_file_actions_adddup2(&actions_, request.output_fd, STDOUT_FILENO) == 0);
+    CHECK(::posix_spawn_file_actions_adddup2(&actions_, request.output_fd, STDERR_FILENO) == 0);
+  }
+  int start(pid_t& pid, const std::string& program, const ExecStrings& strings) {
+    return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, strings.argv.data(),
+                         strings.env.data());
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+}  // namespace
+
+Result<void> write_file(const ports::FileToWrite& file) {
+  CR_TRY_VOID(make_folder(fs::path(file.path).parent_path().string()));
+  const posix::UniqueFd out(
+      ::open(file.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!out) return errno_error(errno, "writing " + file.path);
+  std::string_view rest = file.content;
+  while (!rest.empty()) {
+    const ssize_t put = ::write(out.get(), rest.data(), rest.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return errno_error(errno, "writing " + file.path);
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Result<void> prepare_files(const ports::StartSpec& spec) {
+  for (const std::string& folder : spec.folders) CR_TRY_VOID(make_folder(folder));
+  for (const ports::FileToWrite& file : spec.files) CR_TRY_VOID(write_file(file));
+  return make_folder(spec.work_dir);
+}
+
+Result<std::string> find_program(const std::string& name, const Environment& env,
+                                 const std::string& work_dir) {
+  if (name.empty()) return make_error(Code::kInvalidArgument, "the command is empty");
+  if (name.find('/') != std::string::npos) return name;
+  const auto path =
+      std::ranges::find(env, "PATH", [](const auto& variable) { return variable.first; });
+  std::string_view rest =
+      path == env.end() ? std::string_view("/usr/local/bin:/usr/bin:/bin") : path->second;
+  std::string not_executable;
+  while (true) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    const std::string candidate = folder.empty() ? name : std::string(folder) + "/" + name;
+    const std::string at = candidate.starts_with('/') ? candidate : work_dir + "/" + candidate;
+    struct stat status{};
+    if (::stat(at.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+      if (::access(at.c_str(), X_OK) == 0) return at;
+      not_executable = at;
+    }
+    if (folder.size() == rest.size()) break;
+    rest.remove_prefix(folder.size() + 1);
+  }
+  if (!not_executable.empty()) {
+    return make_error(Code::kPermissionDenied, "permission denied: {} may not be executed",
+                      not_executable);
+  }
+  return make_error(Code::kNotFound, "command not found: {}", name);
+}
+
+Result<ProcessIdentity> spawn(const SpawnRequest& request) {
+  if (request.argv.empty()) return make_error(Code::kInvalidArgument, "the command is empty");
+  CR_TRY(ExecStrings strings, make_exec_strings(request));
+  CR_TRY(const std::string program,
+         find_program(request.argv.front(), request.env, request.work_dir));
+  if (!request.mounts.empty()) {
+    return spawn_with_mounts(MountedSpawn{program, strings.argv.data(), strings.env.data(),
+                                          request.work_dir, request.mounts, request.null_fd,
+                                          request.output_fd});
+  }
+  SpawnSettings settings;
+  settings.connect(request);
+  ProcessIdentity process;
+  process.ticks_from = ticks_since_boot();
+  const int failure = settings.start(process.pid, program, strings);
+  process.ticks_to = ticks_since_boot();
+  if (failure != 0) return explain_exec(failure, program, request, strings.bytes);
+  return process;
+}
+
+}  // namespace cresset::process
