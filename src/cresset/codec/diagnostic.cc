@@ -40,15 +40,15 @@ Shown window_of(std::string_view line, std::size_t column) {
   Shown out;
   if (first > 0) out.line = "… ";
   out.caret = place - first + (first > 0 ? 2 : 0);
-  std::size_t index = 0;
-  for (std::size_t offset = 0; offset < line.size(); ++index) {
-    const std::size_t length = character_length(line, offset);
-    if (index >= first + kWindow) {
+  line.remove_prefix(offset_of_character(line, first));
+  for (std::size_t shown = 0; !line.empty(); ++shown) {
+    if (shown == kWindow) {
       out.line += " …";
       break;
     }
-    if (index >= first) out.line += visible(line.substr(offset, length));
-    offset += length;
+    const std::size_t length = character_length(line, 0);
+    out.line += visible(line.substr(0, length));
+    line.remove_prefix(length);
   }
   return out;
 }

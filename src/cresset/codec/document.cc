@@ -1,5 +1,6 @@
 #include "cresset/codec/document.h"
 
+#include "cresset/codec/places.h"
 #include "cresset/codec/source_text.h"
 #include "cresset/codec/yaml.h"
 
@@ -39,33 +40,6 @@ Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits
   return out;
 }
 
-// From the value back over the colon to the key's opening quote.
-text::Position json_key(std::string_view text, text::Position value) {
-  const std::string_view line = line_of(text, value.line);
-  std::size_t offset = static_cast<std::size_t>(line.data() - text.data());
-  for (std::size_t i = 1; i < value.column && offset < text.size(); ++i)
-    offset += character_length(text, offset);
-  const auto skip_space = [&] {
-    while (offset > 0 &&
-           std::string_view(" \t\r\n").find(text[offset - 1]) != std::string_view::npos)
-      --offset;
-  };
-  skip_space();
-  if (offset == 0 || text[offset - 1] != ':') return value;
-  --offset;
-  skip_space();
-  if (offset == 0 || text[offset - 1] != '"') return value;
-  --offset;
-  while (offset > 0) {
-    --offset;
-    if (text[offset] != '"') continue;
-    std::size_t backslashes = 0;
-    while (backslashes < offset && text[offset - 1 - backslashes] == '\\') ++backslashes;
-    if (backslashes % 2 == 0) break;
-  }
-  return position_at(text, offset);
-}
-
 }  // namespace
 
 Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
@@ -89,14 +63,13 @@ Result<std::vector<Value>> read_documents(std::string_view text, const DocumentL
 
 std::vector<text::Position> locate(std::string_view text, const std::vector<Place>& places) {
   text = without_bom(text);
-  if (!is_json(text)) return locate_yaml(text, places);
-  std::vector<text::Position> out;
-  out.reserve(places.size());
-  for (const Place& place : places) {
-    const text::Position value = text::locate_json(text, place.pointer);
-    out.push_back(place.key ? json_key(text, value) : value);
+  SoughtPlaces sought(places);
+  if (is_json(text)) {
+    locate_json(text, sought);
+  } else {
+    locate_yaml(text, sought);
   }
-  return out;
+  return sought.positions();
 }
 
 }  // namespace cresset::codec

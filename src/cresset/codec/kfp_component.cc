@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cresset/codec/kfp_parts.h"
+#include "cresset/codec/source_text.h"
 #include "cresset/text/suggest.h"
 
 namespace cresset::codec {
@@ -47,8 +48,8 @@ ParameterType read_parameter_type(const Message& message) {
   const Node node = given ? *given : *older;
   const auto type = given ? parse_type(node.value()) : parse_older_type(node.value());
   if (type) return *type;
-  const std::string word =
-      node.value().is_string() ? node.value().as_string() : std::string(node.value().kind_name());
+  const std::string word = node.value().is_string() ? clipped(node.value().as_string())
+                                                    : std::string(node.value().kind_name());
   node.error(
       fmt::format("unknown parameter type {}{}", word, text::did_you_mean_suffix(word, names)),
       fmt::format("the types are {}",
@@ -98,6 +99,13 @@ void read_outputs(const Node& node, model::Component& out) {
   });
 }
 
+void require_items(const Message& message, std::string_view field) {
+  if (!message.only_one({field})) return;
+  const Node list = *message.field(field);
+  if (list.value().is_list() && list.value().as_list().empty())
+    list.error(fmt::format("{} is empty", field), "name the task and the output to take");
+}
+
 std::optional<model::FromTask> read_parameter_selector(const Node& node) {
   const Message message(node, "ParameterSelector");
   model::FromTask out{message.required_text("producerSubtask"),
@@ -117,6 +125,7 @@ model::DagOutputParameter read_output_parameter(const Node& node) {
   if (kind == "valueFromOneof") {
     out.one_of = true;
     const Message selectors(*message.field(*kind), "ParameterSelectors");
+    require_items(selectors, "parameterSelectors");
     selectors.for_each_item("parameterSelectors", [&out](const Node& item) {
       if (auto from = read_parameter_selector(item)) out.selectors.push_back(*std::move(from));
     });
@@ -127,6 +136,7 @@ model::DagOutputParameter read_output_parameter(const Node& node) {
 model::DagOutputArtifact read_output_artifact(const Node& node) {
   const Message message(node, "DagOutputArtifact");
   model::DagOutputArtifact out;
+  require_items(message, "artifactSelectors");
   message.for_each_item("artifactSelectors", [&out](const Node& item) {
     const Message selector(item, "ArtifactSelector");
     model::FromTask from{selector.required_text("producerSubtask"),
@@ -154,10 +164,30 @@ model::Dag read_dag(const Node& node) {
   return out;
 }
 
+void check_passthrough_field(const Message& message) {
+  constexpr std::array<std::string_view, 7> kFields{
+      "NONE",
+      "RESOURCES",
+      "ENV",
+      "KUBERNETES_AFFINITY",
+      "KUBERNETES_TOLERATIONS",
+      "KUBERNETES_NODE_SELECTOR",
+      "KUBERNETES_VOLUMES",
+  };
+  const auto field = message.field("field");
+  if (!field) return;
+  for (std::size_t i = 0; i < kFields.size(); ++i) {
+    if (field->value() == Value(kFields[i]) || field->value() == Value(static_cast<int>(i))) return;
+  }
+  field->error("unknown setting of a task",
+               fmt::format("the settings are {}", fmt::join(kFields, ", ")));
+}
+
 void read_passthroughs(const Message& message) {
   message.for_each_item("taskConfigPassthroughs", [](const Node& item) {
     const Message passthrough(item, "TaskConfigPassthrough");
     static_cast<void>(passthrough.flag("applyToTask"));
+    check_passthrough_field(passthrough);
   });
   message.for_each_item("singlePlatformSpecs",
                         [](const Node& item) { static_cast<void>(item.expect_struct()); });
@@ -173,8 +203,9 @@ void read_executor_body(const Node& label, const Executors& executors, std::stri
     if (!label.report().full()) {
       for (const auto& [known, executor] : executors) names.push_back(known);
     }
+    const std::string shown = clipped(name);
     label.error(
-        fmt::format("unknown executor \"{}\"{}", name, text::did_you_mean_suffix(name, names)),
+        fmt::format("unknown executor \"{}\"{}", shown, text::did_you_mean_suffix(shown, names)),
         "deploymentSpec.executors must hold it");
     out.body = model::Container{};
     return;

@@ -47,9 +47,10 @@ model::Resources read_resources(const Node& node) {
 
 model::EnvVar read_env(const Node& node) {
   const Message message(node, "EnvVar");
-  model::EnvVar out{message.required_text("name"), message.text("value")};
-  if (out.name.find('=') != std::string::npos || out.name.find('\0') != std::string::npos) {
-    node.error(fmt::format("\"{}\" cannot be the name of an environment variable", out.name));
+  model::EnvVar out{read_env_name(message, "name"), message.text("value")};
+  if (out.name == "ARGO_DEBUG_PAUSE_BEFORE" || out.name == "ARGO_DEBUG_PAUSE_AFTER") {
+    node.report().warning(
+        node.place(), fmt::format("{} does not pause the step here: it is for a pod", out.name));
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -87,12 +88,21 @@ void read_spec(const Node& node, Reading& out) {
 void apply_platform(const Node& node, Reading& out) {
   Platform platform = read_platform(node);
   out.pipeline.config = std::move(platform.pipeline);
+  std::set<std::string_view> used;
   for (auto& [component, label] : out.executor_labels) {
     const auto config = platform.executors.find(label);
     if (config == platform.executors.end()) continue;
     if (auto* container = std::get_if<model::Container>(&out.pipeline.components[component].body)) {
-      container->kubernetes = config->second;
+      container->kubernetes = config->second.config;
+      used.insert(config->first);
     }
+  }
+  for (const auto& [label, settings] : platform.executors) {
+    if (used.contains(label)) continue;
+    node.report().warning(settings.place,
+                          fmt::format("the platform settings of {} have no effect: no component "
+                                      "runs a container of that name",
+                                      label));
   }
 }
 
@@ -114,9 +124,10 @@ void read_runtime_config(const Node& node, model::Pipeline& out) {
 
 void read_job(const Node& node, std::size_t documents, Reading& out) {
   const Message job(node, "PipelineJob");
-  if (const auto spec = job.field("pipelineSpec")) {
-    out.spec_pointer = spec->pointer();
-    read_spec(*spec, out);
+  if (job.only_one({"pipelineSpec"})) {
+    const Node spec = *job.field("pipelineSpec");
+    out.spec_pointer = spec.pointer();
+    read_spec(spec, out);
   }
   if (const auto config = job.field("runtimeConfig")) read_runtime_config(*config, out.pipeline);
   const std::string display_name = job.text("displayName");
@@ -227,6 +238,16 @@ std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view te
 
 ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   ReadResult out;
+  if (file_name.ends_with(".py")) {
+    out.diagnostics.push_back({Severity::kError,
+                               std::string(file_name),
+                               {1, 1},
+                               {},
+                               "this is a Python file, not a compiled pipeline",
+                               "compile it (kfp dsl compile --py FILE.py --output FILE.yaml) and "
+                               "give the .yaml"});
+    return out;
+  }
   DocumentError fault;
   const auto documents = read_documents(text, {}, &fault);
   if (!documents) {

@@ -21,6 +21,8 @@ model::ArtifactType read_artifact_type(const Node& node);
 Value read_metadata(const Message& message);
 std::optional<Duration> read_duration(const Node& node);  // "30s", "1.5s"
 std::optional<Duration> read_seconds(const Node& node);   // a positive integer
+// A required text that becomes the name of an environment variable.
+std::string read_env_name(const Message& message, std::string_view field);
 
 // kfp_executor.cc. monostate: it could not be read.
 using Executor = std::variant<std::monostate, model::Container, model::Importer>;
@@ -28,8 +30,12 @@ using Executors = model::ByName<Executor>;
 Executors read_executors(const Node& deployment);
 
 // kfp_platform.cc
+struct ExecutorSettings {
+  model::KubernetesConfig config;
+  Place place;
+};
 struct Platform {
-  model::ByName<model::KubernetesConfig> executors;
+  model::ByName<ExecutorSettings> executors;
   model::PipelineConfig pipeline;
 };
 Platform read_platform(const Node& document);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "cresset/codec/kfp_parts.h"
+#include "cresset/codec/source_text.h"
 #include "cresset/text/json.h"
 
 namespace cresset::codec {
@@ -111,13 +112,13 @@ model::ArtifactType read_artifact_type(const Node& node) {
 }
 
 Value read_metadata(const Message& message) {
-  Value out;
+  model::ByName<Value> all;
   for (const std::string_view name : {"properties", "customProperties"}) {
-    message.for_each_name(name, [&out](const std::string& key, const Node& entry) {
+    message.for_each_entry(name, [&all](const std::string& key, const Node& entry) {
       const auto value = read_runtime_value(entry);
       if (!value) return;
       if (const auto* constant = std::get_if<model::Constant>(&*value)) {
-        out[key] = constant->value;
+        all.insert_or_assign(key, constant->value);
       } else {
         entry.error("a property must be a constant",
                     "move it to metadata, which may hold placeholders");
@@ -125,9 +126,13 @@ Value read_metadata(const Message& message) {
     });
   }
   const auto metadata = message.field("metadata");
-  if (!metadata || !metadata->expect_struct()) return out;
-  if (out.is_null()) return metadata->value();
-  for (const auto& [key, value] : metadata->value().as_struct()) out[key] = value;
+  const bool has_metadata = metadata && metadata->expect_struct();
+  if (all.empty()) return has_metadata ? metadata->value() : Value();
+  if (has_metadata) {
+    for (const auto& [key, value] : metadata->value().as_struct()) all.insert_or_assign(key, value);
+  }
+  Value::Struct out;
+  for (auto& [key, value] : all) out.append(key, std::move(value));
   return out;
 }
 
@@ -136,9 +141,18 @@ std::optional<Duration> read_duration(const Node& node) {
   if (!text) return std::nullopt;
   const auto out = parse_duration(*text);
   if (!out)
-    node.error(fmt::format("\"{}\" is no duration", *text),
+    node.error(fmt::format("\"{}\" is no duration", clipped(*text)),
                "write seconds with an s, such as 30s or 1.5s");
   return out;
+}
+
+std::string read_env_name(const Message& message, std::string_view field) {
+  std::string name = message.required_text(field);
+  if (name.find('=') == std::string::npos) return name;
+  message.field(field)->error(
+      fmt::format("\"{}\" cannot be the name of an environment variable", clipped(name)),
+      "a name holds no =");
+  return {};
 }
 
 std::optional<Duration> read_seconds(const Node& node) {

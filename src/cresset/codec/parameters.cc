@@ -7,22 +7,13 @@
 #include <vector>
 
 #include "cresset/codec/document.h"
+#include "cresset/codec/source_text.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
 
 namespace cresset::codec {
 
 namespace {
-
-constexpr std::size_t kShownMax = 80;
-
-// The start of a value, for a message.
-std::string shown(std::string_view text) {
-  if (text.size() <= kShownMax) return std::string(text);
-  std::size_t end = kShownMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
 
 std::string_view describe(model::ParameterType type) {
   using model::ParameterType;
@@ -47,7 +38,7 @@ std::string_view describe(model::ParameterType type) {
 
 Error wrong_type(std::string_view name, model::ParameterType type, std::string_view given) {
   return make_error(Code::kInvalidArgument, "parameter {} must be {} ({}), not {}", name,
-                    describe(type), to_string(type), shown(given));
+                    describe(type), to_string(type), clipped(given));
 }
 
 std::string missing_list(const std::vector<std::pair<std::string, model::ParameterType>>& missing) {
@@ -61,11 +52,22 @@ std::string missing_list(const std::vector<std::pair<std::string, model::Paramet
 
 Result<Value> parse_parameter_text(std::string_view name, model::ParameterType type,
                                    std::string_view text) {
-  if (type == model::ParameterType::kString) return Value(text);
-  auto value = text::parse_json(text);
-  if (!value) return wrong_type(name, type, text).with("{}", value.error().message);
-  if (!model::fits(*value, type)) return wrong_type(name, type, text);
-  return value;
+  if (type == model::ParameterType::kString) {
+    if (!find_invalid_utf8(text)) return Value(text);
+    return make_error(Code::kInvalidArgument, "the value of parameter {} is not valid UTF-8", name);
+  }
+  text::JsonError fault;
+  auto value = text::parse_json(text, {}, &fault);
+  if (value && model::fits(*value, type)) return value;
+  Error error = wrong_type(name, type, text);
+  const bool structured = type != model::ParameterType::kNumberDouble &&
+                          type != model::ParameterType::kNumberInteger &&
+                          type != model::ParameterType::kBoolean;
+  if (!value && structured) {
+    error.message += fmt::format(": as JSON, line {}, column {}: {}", fault.position.line,
+                                 fault.position.column, fault.message);
+  }
+  return error;
 }
 
 Result<void> check_parameter(const model::InputParameter& declared, std::string_view name,
@@ -80,7 +82,7 @@ Result<void> check_parameter(const model::InputParameter& declared, std::string_
   for (const Value& literal : declared.literals)
     allowed += (allowed.empty() ? "" : ", ") + text::to_json(literal);
   return make_error(Code::kInvalidArgument, "parameter {} must be one of {}, not {}", name, allowed,
-                    shown(text::to_json(value)));
+                    clipped(text::to_json(value)));
 }
 
 Result<model::ByName<Value>> read_parameters_file(std::string_view text) {

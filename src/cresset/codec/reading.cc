@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
+#include "cresset/codec/source_text.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
 
@@ -16,6 +18,16 @@ constexpr std::size_t kErrorsMax = 100;
 constexpr std::size_t kNameBytesMax = 200;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+// Why it cannot be the name of a file; empty when it can.
+std::string_view name_fault(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (name == "." || name == "..") return "would be a folder's name";
+  if (name.size() > kNameBytesMax) return "is longer than 200 bytes";
+  if (name.find('/') != std::string_view::npos) return "holds a slash";
+  if (std::ranges::any_of(name, is_control)) return "holds a control character";
+  return {};
+}
 
 // "number" -> "a number"
 std::string with_article(std::string_view kind) {
@@ -106,9 +118,16 @@ void Node::wrong_kind(std::string_view expected) const {
 }
 
 std::optional<std::string> Node::text() const {
-  if (value_->is_string()) return value_->as_string();
-  wrong_kind("a string");
-  return std::nullopt;
+  if (!value_->is_string()) {
+    wrong_kind("a string");
+    return std::nullopt;
+  }
+  // Programs, files and the environment cannot take one, and would cut the text there.
+  if (value_->as_string().find('\0') != std::string::npos) {
+    error("this text holds a NUL character", "remove it");
+    return std::nullopt;
+  }
+  return value_->as_string();
 }
 
 std::optional<bool> Node::flag() const {
@@ -167,17 +186,18 @@ std::vector<std::string> Node::texts() const {
   return out;
 }
 
-bool Node::check_name(std::string_view name) const {
-  std::string_view fault;
-  if (name.empty()) fault = "is empty";
-  if (name == "." || name == "..") fault = "would be a folder's name";
-  if (name.size() > kNameBytesMax) fault = "is longer than 200 bytes";
-  for (const char c : name) {
-    if (c == '/') fault = "holds a slash";
-    if (is_control(c)) fault = "holds a control character";
-  }
+bool Node::check_file_name(std::string_view name) const {
+  const std::string_view fault = name_fault(name);
   if (fault.empty()) return true;
-  error_at_key(fmt::format("the name \"{}\" {}", name.substr(0, kNameBytesMax), fault),
+  error(fmt::format("\"{}\" cannot be a name here: it {}", clipped(name), fault),
+        "it becomes the name of a file: use letters, digits, '-', '_' and '.'");
+  return false;
+}
+
+bool Node::check_name(std::string_view name) const {
+  const std::string_view fault = name_fault(name);
+  if (fault.empty()) return true;
+  error_at_key(fmt::format("the name \"{}\" {}", clipped(name), fault),
                "names become file names: use letters, digits, '-', '_' and '.'");
   return false;
 }
@@ -207,9 +227,12 @@ void Message::take(std::string_view key, const Value& value) {
     return;
   }
   std::vector<std::string> names;
-  for (const FieldRule& known : rule_.fields) names.emplace_back(known.name);
+  if (!node_.report().full()) {
+    for (const FieldRule& known : rule_.fields) names.emplace_back(known.name);
+  }
+  const std::string shown = clipped(key);
   field.error_at_key(
-      fmt::format("unknown field \"{}\"{}", key, text::did_you_mean_suffix(key, names)),
+      fmt::format("unknown field \"{}\"{}", shown, text::did_you_mean_suffix(shown, names)),
       fmt::format("the fields here are {}", fmt::join(names, ", ")));
 }
 

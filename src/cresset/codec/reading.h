@@ -87,14 +87,18 @@ class Node {
   [[nodiscard]] bool expect_struct() const;
   [[nodiscard]] bool expect_list() const;
 
-  // Calls `read(name, node)` for each entry of a map whose keys are names.
+  // Calls `read(key, node)` for each entry of a map.
+  template <class F>
+  void for_each_entry(F&& read) const {
+    if (!expect_struct()) return;
+    for (const auto& [key, value] : value_->as_struct()) read(key, child(key, value));
+  }
+  // The same for a map whose keys are names; others are reported and passed over.
   template <class F>
   void for_each_name(F&& read) const {
-    if (!expect_struct()) return;
-    for (const auto& [name, value] : value_->as_struct()) {
-      const Node entry = child(name, value);
+    for_each_entry([&read](const std::string& name, const Node& entry) {
       if (entry.check_name(name)) read(name, entry);
-    }
+    });
   }
   template <class F>
   void for_each_item(F&& read) const {
@@ -103,6 +107,9 @@ class Node {
     for (const Value& item : value_->as_list()) read(child(index++, item));
   }
   [[nodiscard]] std::vector<std::string> texts() const;
+
+  // Whether this text may become the name of a file; reports when it may not.
+  [[nodiscard]] bool check_file_name(std::string_view name) const;
 
  private:
   // Names become parts of paths and of placeholders.
@@ -143,6 +150,10 @@ class Message {
   [[nodiscard]] bool flag(std::string_view name) const;  // false when absent
   [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
 
+  template <class F>
+  void for_each_entry(std::string_view name, F&& read) const {
+    if (const auto found = field(name)) found->for_each_entry(read);
+  }
   template <class F>
   void for_each_name(std::string_view name, F&& read) const {
     if (const auto found = field(name)) found->for_each_name(read);

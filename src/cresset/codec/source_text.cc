@@ -9,7 +9,30 @@ namespace cresset::codec {
 
 namespace {
 
+constexpr std::size_t kClippedBytes = 80;
+constexpr std::size_t kBlock = 4096;
+
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool is_lead(char c) { return !is_continuation(c); }
+bool is_newline(char c) { return c == '\n'; }
+
+// Offset of the `index`-th byte (from 0) that `is_wanted`; the text's size when there are fewer.
+// Whole blocks are counted, which compilers do many bytes at a time: texts are large, and each of
+// a hundred diagnostics looks for its line.
+template <class F>
+std::size_t find_nth(std::string_view text, std::size_t index, F is_wanted) {
+  std::size_t offset = 0;
+  for (; offset < text.size(); offset += kBlock) {
+    const auto inside =
+        static_cast<std::size_t>(std::ranges::count_if(text.substr(offset, kBlock), is_wanted));
+    if (inside > index) break;
+    index -= inside;
+  }
+  for (; offset < text.size(); ++offset) {
+    if (is_wanted(text[offset]) && index-- == 0) return offset;
+  }
+  return text.size();
+}
 
 // The character at `offset`, or nothing when it is no shortest-form UTF-8 of a scalar value.
 std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset,
@@ -42,8 +65,7 @@ std::optional<std::uint32_t> decode(std::string_view text, std::size_t offset,
 text::Position position_in_line(std::string_view text, std::size_t offset, std::size_t line,
                                 std::size_t bytes_before) {
   const std::string_view before = text.substr(offset - bytes_before, bytes_before);
-  const auto characters = static_cast<std::size_t>(
-      std::ranges::count_if(before, [](char c) { return !is_continuation(c); }));
+  const auto characters = static_cast<std::size_t>(std::ranges::count_if(before, is_lead));
   return {line + 1, characters + 1};
 }
 
@@ -79,20 +101,39 @@ std::optional<TextFault> find_text_fault(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+  for (std::size_t offset = 0; offset < text.size();) {
+    std::size_t length = 1;
+    if (!decode(text, offset, length)) return offset;
+    offset += length;
+  }
+  return std::nullopt;
+}
+
 std::string_view without_bom(std::string_view text) {
   return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
 }
 
 std::string_view line_of(std::string_view text, std::size_t line) {
-  std::size_t start = 0;
-  for (std::size_t i = 1; i < line; ++i) {
-    const std::size_t newline = text.find('\n', start);
-    if (newline == std::string_view::npos) return {};
-    start = newline + 1;
+  if (line > 1) {
+    const std::size_t newline = find_nth(text, line - 2, is_newline);
+    if (newline == text.size()) return {};
+    text.remove_prefix(newline + 1);
   }
-  std::string_view out = text.substr(start, text.find('\n', start) - start);
+  std::string_view out = text.substr(0, text.find('\n'));
   if (out.ends_with('\r')) out.remove_suffix(1);
   return out;
+}
+
+std::size_t offset_of_character(std::string_view text, std::size_t count) {
+  return find_nth(text, count, is_lead);
+}
+
+std::string clipped(std::string_view text) {
+  if (text.size() <= kClippedBytes) return std::string(text);
+  std::size_t end = kClippedBytes;
+  while (end > 0 && is_continuation(text[end])) --end;
+  return std::string(text.substr(0, end)) + "…";
 }
 
 std::size_t character_length(std::string_view text, std::size_t offset) {

@@ -24,11 +24,20 @@ struct TextFault {
 // than tab and line break.
 std::optional<TextFault> find_text_fault(std::string_view text);
 
+// Offset of the first byte that is no UTF-8.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
 // Without the byte order mark.
 std::string_view without_bom(std::string_view text);
 
 // One line of the text, from 1, without its line break; empty past the end.
 std::string_view line_of(std::string_view text, std::size_t line);
+
+// Offset of the character that `count` others precede; the text's size when there are fewer.
+std::size_t offset_of_character(std::string_view text, std::size_t count);
+
+// The start of a text that may be long, for a message.
+std::string clipped(std::string_view text);
 
 // Length in bytes of the UTF-8 character that starts at `offset` (which is within the text); 1 for
 // a byte that starts none.

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "cresset/base/check.h"
+#include "cresset/codec/source_text.h"
 #include "cresset/codec/yaml_events.h"
 #include "cresset/codec/yaml_scalar.h"
 
@@ -93,7 +93,7 @@ class Builder final : public YAML::EventHandler {
   static void check_collection_tag(const YAML::Mark& mark, const std::string& tag,
                                    std::string_view expected) {
     if (tag == "?" || tag == "!" || tag == expected) return;
-    throw YamlRefusal{mark, "the tag " + tag + " is not supported",
+    throw YamlRefusal{mark, "the tag " + clipped(tag) + " is not supported",
                       "write the value with YAML's own lists and maps"};
   }
 
@@ -181,7 +181,7 @@ class Builder final : public YAML::EventHandler {
     const text::Position first = to_position(text_, frame.key_marks[twice->second]);
     const std::string& name = (fields.begin() + static_cast<std::ptrdiff_t>(twice->first))->first;
     throw YamlRefusal{frame.key_marks[twice->first],
-                      "the key \"" + name + "\" occurs twice in this map, first in line " +
+                      "the key \"" + clipped(name) + "\" occurs twice in this map, first in line " +
                           std::to_string(first.line) + ", column " + std::to_string(first.column),
                       "remove or rename one of the two"};
   }
@@ -190,8 +190,10 @@ class Builder final : public YAML::EventHandler {
     if (value.is_null()) return;
     if (documents_.size() == limits_.documents) {
       throw YamlRefusal{document_mark_,
-                        "more than " + std::to_string(limits_.documents) + " documents in one file",
-                        "keep one pipeline, and its platform settings, in a file"};
+                        limits_.documents == 1 ? "a second document in a file that holds one"
+                                               : "more than " + std::to_string(limits_.documents) +
+                                                     " documents in one file",
+                        "remove what follows this line"};
     }
     documents_.push_back(std::move(value));
   }

@@ -1,7 +1,4 @@
-#include <map>
 #include <string>
-#include <unordered_map>
-#include <utility>
 
 #include "cresset/codec/yaml.h"
 #include "cresset/codec/yaml_events.h"
@@ -10,27 +7,12 @@ namespace cresset::codec {
 
 namespace {
 
-// Where a wanted value and its key stand, once seen.
-struct Seen {
-  YAML::Mark value = YAML::Mark::null_mark();
-  YAML::Mark key = YAML::Mark::null_mark();
-};
-
-using Wanted = std::unordered_map<std::string, Seen>;  // by "<document> <pointer>"
-
-std::string wanted_name(std::size_t document, std::string_view pointer) {
-  return std::to_string(document) + " " + std::string(pointer);
-}
-
-// Follows the events with the pointer of the value that comes next, and notes the wanted ones.
+// Follows the events with the tree of what is sought.
 class Finder final : public YAML::EventHandler {
  public:
-  explicit Finder(Wanted& wanted) : wanted_(wanted), pointer_(wanted_name(0, {})) {}
+  Finder(std::string_view text, SoughtPlaces& places) : text_(text), places_(places) {}
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {
-    pointer_ = wanted_name(document_, {});
-    empty_ = false;
-  }
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override { empty_ = false; }
   void OnDocumentEnd() override {
     if (!empty_) ++document_;
   }
@@ -55,21 +37,22 @@ class Finder final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
+  // A list or map that has begun and not ended.
   struct Frame {
     bool is_map = false;
-    bool have_key = false;
-    YAML::Mark key = YAML::Mark::null_mark();
+    bool expects_key = false;
     std::size_t index = 0;
-    std::size_t pointer_size = 0;  // of the list or map itself
+    Sought* sought = nullptr;
+    Sought* next = nullptr;  // of a map: the value whose key has been read
+    YAML::Mark key = YAML::Mark::null_mark();
   };
 
   void scalar(const YAML::Mark& mark, std::string_view value) {
-    if (!frames_.empty() && frames_.back().is_map && !frames_.back().have_key) {
+    if (!frames_.empty() && frames_.back().expects_key) {
       Frame& frame = frames_.back();
-      frame.have_key = true;
+      frame.expects_key = false;
       frame.key = mark;
-      pointer_ += '/';
-      pointer_ += text::pointer_token(value);
+      frame.next = sought_child(frame.sought, value);
       return;
     }
     begin_value(mark, false);
@@ -77,8 +60,8 @@ class Finder final : public YAML::EventHandler {
   }
 
   void open(const YAML::Mark& mark, YAML::EmitterStyle::value style, bool is_map) {
-    begin_value(mark, style != YAML::EmitterStyle::Flow);
-    frames_.push_back({is_map, false, YAML::Mark::null_mark(), 0, pointer_.size()});
+    Sought* const sought = begin_value(mark, style != YAML::EmitterStyle::Flow);
+    frames_.push_back({is_map, is_map, 0, sought, nullptr, YAML::Mark::null_mark()});
   }
 
   void close() {
@@ -86,27 +69,33 @@ class Finder final : public YAML::EventHandler {
     end_value();
   }
 
-  void begin_value(const YAML::Mark& mark, bool block) {
+  Sought* begin_value(const YAML::Mark& mark, bool block) {
+    Sought* sought = nullptr;
     YAML::Mark key = YAML::Mark::null_mark();
-    if (!frames_.empty() && frames_.back().is_map) key = frames_.back().key;
-    if (!frames_.empty() && !frames_.back().is_map)
-      pointer_ += '/' + std::to_string(frames_.back().index);
-    if (const auto found = wanted_.find(pointer_); found != wanted_.end()) {
-      found->second.value = block && !key.is_null() ? key : mark;
-      found->second.key = key.is_null() ? mark : key;
+    if (frames_.empty()) {
+      sought = places_.document(document_);
+    } else if (const Frame& frame = frames_.back(); frame.is_map) {
+      sought = frame.next;
+      key = frame.key;
+    } else {
+      sought = sought_child(frame.sought, frame.index);
     }
+    if (sought != nullptr) {
+      sought->value = to_position(text_, block && !key.is_null() ? key : mark);
+      sought->key = to_position(text_, key.is_null() ? mark : key);
+    }
+    return sought;
   }
 
   void end_value() {
     if (frames_.empty()) return;
     Frame& frame = frames_.back();
-    frame.have_key = false;
+    frame.expects_key = frame.is_map;
     ++frame.index;
-    pointer_.resize(frame.pointer_size);
   }
 
-  Wanted& wanted_;
-  std::string pointer_;
+  std::string_view text_;
+  SoughtPlaces& places_;
   std::vector<Frame> frames_;
   std::size_t document_ = 0;
   bool empty_ = false;
@@ -114,36 +103,13 @@ class Finder final : public YAML::EventHandler {
 
 }  // namespace
 
-std::vector<text::Position> locate_yaml(std::string_view text, const std::vector<Place>& places) {
-  Wanted wanted;
-  for (const Place& place : places) {
-    std::string_view pointer = place.pointer;
-    while (true) {
-      wanted.try_emplace(wanted_name(place.document, pointer));
-      if (pointer.empty()) break;
-      pointer = pointer.substr(0, pointer.rfind('/'));
-    }
-  }
-  Finder finder(wanted);
+void locate_yaml(std::string_view text, SoughtPlaces& places) {
+  Finder finder(text, places);
   try {
     parse_yaml_events(text, finder);
   } catch (const YamlRefusal&) {
     // What was found before the fault still stands; a text that read_documents accepted has none.
   }
-  std::vector<text::Position> out;
-  out.reserve(places.size());
-  for (const Place& place : places) {
-    std::string_view pointer = place.pointer;
-    const Seen* seen = &wanted.at(wanted_name(place.document, pointer));
-    bool exact = true;
-    while (seen->value.is_null() && !pointer.empty()) {
-      pointer = pointer.substr(0, pointer.rfind('/'));
-      seen = &wanted.at(wanted_name(place.document, pointer));
-      exact = false;
-    }
-    out.push_back(to_position(text, place.key || !exact ? seen->key : seen->value));
-  }
-  return out;
 }
 
 }  // namespace cresset::codec

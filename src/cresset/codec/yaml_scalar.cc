@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "cresset/codec/source_text.h"
+
 namespace cresset::codec {
 
 namespace {
@@ -179,7 +181,7 @@ Value sexagesimal_float(std::string_view text) {
 
 Error not_finite(std::string_view text) {
   return make_error(Code::kInvalidArgument,
-                    "{} is no finite number; to mean the text, put it in quotes", text);
+                    "{} is no finite number; to mean the text, put it in quotes", clipped(text));
 }
 
 std::optional<Result<Value>> as_integer(std::string_view text) {
@@ -193,7 +195,7 @@ std::optional<Result<Value>> as_integer(std::string_view text) {
                       "the integer {} is beyond ±9007199254740991, which a number cannot hold "
                       "exactly; to mean the "
                       "text, put it in quotes",
-                      text.substr(0, 60));
+                      clipped(text));
   }
   return Value(*value * sign);
 }
@@ -210,13 +212,13 @@ std::optional<Result<Value>> as_float(std::string_view text) {
   if (is_float(unsigned_text) && !(has_sign && unsigned_text.front() == '.')) {
     std::string digits = without_underscores(unsigned_text);
     if (const std::size_t plus = digits.find('+'); plus != std::string::npos) digits.erase(plus, 1);
-    auto value = parse_finite(digits, text.substr(0, 60));
+    auto value = parse_finite(digits, clipped(text));
     if (!value) return std::move(value).error();
     return Value(value->as_number() * sign);
   }
   if (is_sexagesimal_float(unsigned_text)) {
     const Value value = sexagesimal_float(unsigned_text);
-    if (!std::isfinite(value.as_number())) return not_finite(text.substr(0, 60));
+    if (!std::isfinite(value.as_number())) return not_finite(text);
     return Value(value.as_number() * sign);
   }
   return std::nullopt;
@@ -235,10 +237,10 @@ Result<Value> resolve_plain_scalar(std::string_view text) {
 
 Result<Value> resolve_tagged_scalar(std::string_view tag, std::string_view text) {
   if (!tag.starts_with(kCoreTag))
-    return make_error(Code::kUnimplemented, "the tag {} is not supported", tag);
+    return make_error(Code::kUnimplemented, "the tag {} is not supported", clipped(tag));
   const std::string_view kind = tag.substr(kCoreTag.size());
   const auto mismatch = [&] {
-    return make_error(Code::kInvalidArgument, "\"{}\" is no value of !!{}", text, kind);
+    return make_error(Code::kInvalidArgument, "\"{}\" is no value of !!{}", clipped(text), kind);
   };
   if (kind == "str") return Value(text);
   if (kind == "null") return is_null(text) ? Result<Value>(Value()) : mismatch();
@@ -255,7 +257,7 @@ Result<Value> resolve_tagged_scalar(std::string_view tag, std::string_view text)
     auto value = as_integer(text);
     return value ? *std::move(value) : mismatch();
   }
-  return make_error(Code::kUnimplemented, "the tag !!{} is not supported", kind);
+  return make_error(Code::kUnimplemented, "the tag !!{} is not supported", clipped(kind));
 }
 
 }  // namespace cresset::codec
