@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "cresset/dag/launch.h"
 #include "cresset/dag/resolve.h"
 #include "cresset/text/json.h"
 
@@ -36,7 +37,8 @@ ReferenceLookup constant_lookup(const GraphTask& task, const Slots& slots,
       }
       if (reference.kind == Kind::kInputArtifact) return artifacts_value(*it->second);
       const model::Artifact& artifact = it->second->front();
-      if (reference.field == "uri" || reference.field == "path") return Value(artifact.uri);
+      if (reference.field == "path") return Value(local_path(artifact));
+      if (reference.field == "uri") return Value(artifact.uri);
       if (reference.field == "name") return Value(artifact.name);
       const Value* metadata =
           reference.key.empty() ? &artifact.metadata : artifact.metadata.find(reference.key);
@@ -215,16 +217,25 @@ class InputResolver {
   void coerce_all() {
     for (auto& [name, value] : out_.slots.parameters) {
       const model::InputParameter* input = declared(name);
-      if (input == nullptr || is_loop_items(name) || value->is_null() ||
-          model::fits(*value, input->type))
-        continue;
-      auto coerced = coerce(*value, input->type);
-      if (!coerced) {
-        fail(fmt::format("input \"{}\": {}", name, coerced.error().text()));
+      if (input == nullptr || is_loop_items(name) || value->is_null()) continue;
+      auto accepted = accept(value, *input);
+      if (!accepted) {
+        fail(fmt::format("input \"{}\": {}", name, accepted.error().text()));
       } else {
-        value = std::make_shared<const Value>(*std::move(coerced));
+        value = *std::move(accepted);
       }
     }
+  }
+
+  static Result<ValueRef> accept(ValueRef value, const model::InputParameter& input) {
+    if (!model::fits(*value, input.type)) {
+      CR_TRY(Value coerced, coerce(*value, input.type));
+      value = std::make_shared<const Value>(std::move(coerced));
+    }
+    if (input.literals.empty() || std::ranges::find(input.literals, *value) != input.literals.end())
+      return value;
+    return make_error(Code::kInvalidArgument, "{} is none of the values that it takes: {}",
+                      text::to_json(*value), text::to_json(Value(Value::List(input.literals))));
   }
 
   // The list that a loop runs over is declared with the type of one item where the component is a

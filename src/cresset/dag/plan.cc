@@ -41,6 +41,9 @@ std::optional<WallTime> Plan::finished_at() const { return impl_->finished_at();
 TaskBrief Plan::brief(TaskOrdinal task) const { return impl_->brief(task); }
 LeafTask Plan::leaf(TaskOrdinal task) const { return impl_->leaf(task); }
 std::optional<TaskOrdinal> Plan::find(std::string_view path) const { return impl_->find(path); }
+std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::attempts() const {
+  return impl_->attempts();
+}
 std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::live_attempts() const {
   return impl_->live_attempts();
 }
@@ -60,6 +63,7 @@ StepResult Plan::Impl::step(const Event& event, WallTime now) {
   changed_.clear();
   std::visit([this](const auto& what) { on(what); }, event);
   settle();
+  if (context_.fail_fast && failed_once_ && !failed_fast_) stop_after_failure();
   return std::move(result_);
 }
 
@@ -69,7 +73,7 @@ void Plan::Impl::on(const Submitted&) {
   started_at_ = now_;
   if (pipeline_->config.active_deadline) {
     deadline_ = now_ + *pipeline_->config.active_deadline;
-    result_.effects.push_back(ArmTimer{{TimerKind::kRunDeadline, root_, 0}, *deadline_});
+    result_.effects.push_back(ArmTimer{run_deadline(), *deadline_});
   }
   ready_.push_back(root_);
 }
@@ -143,7 +147,7 @@ void Plan::Impl::on(const AttemptFailed& event) {
 
 void Plan::Impl::on(const TimerFired& event) {
   if (event.timer.kind == TimerKind::kRunDeadline) {
-    if (!is_final(run_state_) && stop_ == Stop::kNo) {
+    if (event.timer == run_deadline() && !is_final(run_state_) && stop_ == Stop::kNo) {
       timed_out_ = true;
       stop_all(Stop::kTimeOut);
     }
@@ -158,6 +162,7 @@ void Plan::Impl::on(const TimerFired& event) {
   }
   if (event.timer.kind == TimerKind::kTaskDeadline && node.phase == Phase::kRunning &&
       !node.stopping) {
+    node.due.reset();
     node.timed_out = true;
     node.stopping = true;
     result_.effects.push_back(StopAttempt{event.timer.task, node.attempt});
@@ -184,17 +189,35 @@ void Plan::Impl::stop_all(Stop how) {
       if (node.stopping && how != Stop::kKill) continue;
       node.stopping = true;
       result_.effects.push_back(StopAttempt{id, node.attempt, how == Stop::kKill});
-    } else if (node.phase == Phase::kLookingUp || node.phase == Phase::kRetryWait) {
-      cut_short(id);
+    } else {
+      give_up(id);
     }
   }
+}
+
+// What waits for an answer or a timer ends when it is not to go on. A task that had failed and was
+// to be tried again stays failed, unless a cancel came between.
+void Plan::Impl::give_up(NodeId id) {
+  const Phase phase = nodes_[id].phase;
+  if (phase == Phase::kRetryWait && stop_ != Stop::kCancel && stop_ != Stop::kKill)
+    return end(id, State::kFailed);
+  if (phase == Phase::kLookingUp || phase == Phase::kRetryWait) cut_short(id);
+}
+
+void Plan::Impl::stop_after_failure() {
+  failed_fast_ = true;
+  const auto count = static_cast<NodeId>(nodes_.size());
+  for (NodeId id = 0; id < count; ++id) {
+    if (!nodes_[id].outdated && is_stopped(nodes_[id])) give_up(id);
+  }
+  settle();
 }
 
 std::vector<Effect> Plan::Impl::outstanding() const {
   std::vector<Effect> out;
   if (is_final(run_state_) || run_state_ == State::kPending) return out;
   if (deadline_ && stop_ == Stop::kNo)
-    out.push_back(ArmTimer{{TimerKind::kRunDeadline, root_, 0}, *deadline_});
+    out.push_back(ArmTimer{run_deadline(), *deadline_});
   for (NodeId id = 0; id < nodes_.size(); ++id) {
     const Node& node = nodes_[id];
     if (node.outdated) continue;

@@ -31,6 +31,11 @@ ScopeId Plan::Impl::add_scope(const GraphDag& dag, NodeId owner) {
   return id;
 }
 
+NodeId Plan::Impl::group_of(const Node& node) const {
+  if (node.loop != kNone) return node.loop;
+  return node.scope == kNone ? kNone : scopes_[node.scope].owner;
+}
+
 bool Plan::Impl::exit_context(const Node& node) const {
   return node.task->exit_task || (node.scope != kNone && scopes_[node.scope].exit_context);
 }
@@ -72,6 +77,15 @@ bool Plan::Impl::is_stopped(const Node& node) const {
   return !exit_context(node);
 }
 
+// Whether a group around the node has tries left, so that what fails in it has not failed for good.
+bool Plan::Impl::may_be_tried_again(const Node& node) const {
+  for (NodeId id = group_of(node); id != kNone; id = group_of(nodes_[id])) {
+    const model::RetryPolicy* policy = retry_policy(nodes_[id]);
+    if (policy != nullptr && nodes_[id].failures < policy->max_retries) return true;
+  }
+  return false;
+}
+
 void Plan::Impl::cut_short(NodeId id) {
   Node& node = nodes_[id];
   node.cut_short = true;
@@ -106,7 +120,7 @@ void Plan::Impl::evaluate(NodeId id) {
   if (is_stopped(node)) return cut_short(id);
   if (node.loop != kNone) {
     if (node.failure) return end(id, State::kFailed);
-    return begin(id);
+    return node.inside == kNone ? begin(id) : reopen_node(id);
   }
   if (id == root_) return begin(id);
   if (auto obstacle = upstream_obstacle(node)) {
@@ -214,28 +228,42 @@ void Plan::Impl::fill_loop(NodeId id) {
   Node& loop = nodes_[id];
   const std::size_t total = loop.items->size();
   const auto limit = static_cast<std::size_t>(loop.task->spec->parallelism_limit);
-  while (loop.iterations.size() < total &&
-         (limit == 0 || loop.iterations.size() - loop.iterations_done < limit)) {
-    const std::size_t index = loop.iterations.size();
+  auto has_room = [&loop, limit] {
+    return limit == 0 ||
+           loop.iterations.size() - loop.iterations_done - loop.again.size() < limit;
+  };
+  while (has_room() && (!loop.again.empty() || loop.iterations.size() < total)) {
+    if (!loop.again.empty()) {
+      ready_.push_back(loop.again.front());
+      loop.again.pop_front();
+      continue;
+    }
     const NodeId child = add_node(*loop.task, loop.scope);
     Node& node = nodes_[child];
     node.waiting = 0;
     node.loop = id;
-    node.iteration = static_cast<std::uint32_t>(index);
-    auto inputs = iteration_inputs(*loop.task, loop.inputs, *loop.items, index);
-    if (inputs) {
-      node.inputs = *std::move(inputs);
-    } else {
-      node.failure = model::Failure{inputs.error().text(), {}};
-    }
+    node.iteration = static_cast<std::uint32_t>(loop.iterations.size());
+    take_item(child);
     loop.iterations.push_back(child);
     ready_.push_back(child);
+  }
+}
+
+void Plan::Impl::take_item(NodeId iteration) {
+  Node& node = nodes_[iteration];
+  const Node& loop = nodes_[node.loop];
+  auto inputs = iteration_inputs(*loop.task, loop.inputs, *loop.items, node.iteration);
+  if (inputs) {
+    node.inputs = *std::move(inputs);
+  } else {
+    node.failure = model::Failure{inputs.error().text(), {}};
   }
 }
 
 void Plan::Impl::fail_attempt(NodeId id, model::Failure failure, bool may_retry) {
   Node& node = nodes_[id];
   ++node.failures;
+  node.losses = 0;
   node.failure = std::move(failure);
   const model::RetryPolicy* policy = retry_policy(node);
   if (may_retry && policy != nullptr && node.failures <= policy->max_retries && !is_stopped(node))
@@ -246,8 +274,9 @@ void Plan::Impl::fail_attempt(NodeId id, model::Failure failure, bool may_retry)
 void Plan::Impl::wait_to_retry(NodeId id) {
   Node& node = nodes_[id];
   const model::RetryPolicy& policy = *retry_policy(node);
-  const double wanted = static_cast<double>(policy.backoff.count()) *
-                        std::pow(policy.backoff_factor, node.failures - 1);
+  // The factor may grow beyond all numbers, and nothing times infinity is not a number.
+  const double factor = std::min(std::pow(policy.backoff_factor, node.failures - 1), 1e15);
+  const double wanted = static_cast<double>(policy.backoff.count()) * factor;
   const Duration delay{
       static_cast<std::int64_t>(std::min(wanted, static_cast<double>(policy.backoff_max.count())))};
   node.phase = Phase::kRetryWait;
@@ -266,7 +295,7 @@ void Plan::Impl::end(NodeId id, State state) {
   node.losses = 0;
   if (state != State::kSucceeded) node.outputs = {};
   if (state == State::kFailed) {
-    if (is_leaf(node)) failed_once_ = true;
+    if (!may_be_tried_again(node)) failed_once_ = true;
   } else {
     node.failure.reset();
   }
@@ -285,7 +314,12 @@ void Plan::Impl::end_iteration(NodeId id) {
   Node& loop = nodes_[id];
   ++loop.iterations_done;
   changed(id);
-  if (!is_stopped(loop)) fill_loop(id);
+  if (!is_stopped(loop)) {
+    fill_loop(id);
+  } else {
+    ready_.insert(ready_.end(), loop.again.begin(), loop.again.end());  // they are cut short there
+    loop.again.clear();
+  }
   if (loop.iterations_done == loop.iterations.size()) end_loop(id);
 }
 

@@ -12,24 +12,30 @@ void Plan::Impl::on(const RetryAsked&) {
   stop_ = Stop::kNo;
   timed_out_ = false;
   failed_once_ = false;
+  failed_fast_ = false;
+  ++generation_;
   error_.reset();
   finished_at_.reset();
+  // The run's own time-out had come too late to keep anything from running.
+  if (nodes_[root_].state == State::kSucceeded) return end_run();
   if (pipeline_->config.active_deadline) {
     deadline_ = now_ + *pipeline_->config.active_deadline;
-    result_.effects.push_back(ArmTimer{{TimerKind::kRunDeadline, root_, 0}, *deadline_});
+    result_.effects.push_back(ArmTimer{run_deadline(), *deadline_});
   }
   reopen_node(root_);
 }
 
-// Everything that did not succeed is done again, and whatever waits for such a task with it: exit
-// tasks above all.
+// What failed or was kept from running is done again, and whatever waits for such a task with it:
+// exit tasks above all. A task skipped for what its condition or its upstream said stays so while
+// they do.
 void Plan::Impl::reopen_scope(ScopeId id) {
   Scope& scope = scopes_[id];
   std::vector<bool> again(scope.nodes.size());
   for (std::uint32_t i = 0; i < scope.nodes.size(); ++i) {  // upstream stands before downstream
     const auto& upstream = scope.dag->tasks[i].upstream;
+    const Node& node = nodes_[scope.nodes[i]];
     again[i] =
-        nodes_[scope.nodes[i]].state != State::kSucceeded ||
+        node.cut_short || (node.state != State::kSucceeded && node.state != State::kSkipped) ||
         std::ranges::any_of(upstream, [&again](std::uint32_t index) { return again[index]; });
   }
   scope.unfinished = static_cast<std::uint32_t>(std::ranges::count(again, true));
@@ -61,28 +67,31 @@ void Plan::Impl::reopen_node(NodeId id) {
   node.failures = 0;
   node.cut_short = false;
   changed(id);
-  if (!is_loop(node)) {
-    if (node.inside == kNone) {
-      node.phase = Phase::kWaiting;
-      node.state = State::kPending;
-      ready_.push_back(id);
-      return;
-    }
-    return reopen_scope(node.inside);
-  }
-  for (NodeId child : node.iterations) {
+  if (is_loop(node)) return reopen_loop(id);
+  if (node.inside != kNone) return reopen_scope(node.inside);
+  node.phase = Phase::kWaiting;
+  node.state = State::kPending;
+  ready_.push_back(id);
+}
+
+// The loop's limit holds for iterations that are begun again as for those that were not begun.
+void Plan::Impl::reopen_loop(NodeId id) {
+  Node& loop = nodes_[id];
+  for (NodeId child : loop.iterations) {
     Node& iteration = nodes_[child];
     if (iteration.state == State::kSucceeded) continue;
-    --node.iterations_done;
-    if (iteration.inside != kNone) {
-      reopen_node(child);
-    } else {
+    --loop.iterations_done;
+    loop.again.push_back(child);
+    if (iteration.inside == kNone) {
       reset_node(child);
-      ready_.push_back(child);
+      take_item(child);
+    } else {
+      iteration.phase = Phase::kWaiting;
+      iteration.state = State::kPending;
     }
   }
   fill_loop(id);
-  if (node.iterations_done == node.iterations.size()) end_loop(id);
+  if (loop.iterations_done == loop.iterations.size()) end_loop(id);
 }
 
 void Plan::Impl::reset_node(NodeId id) {
@@ -97,7 +106,6 @@ void Plan::Impl::reset_node(NodeId id) {
   fresh.loop = node.loop;
   fresh.iteration = node.iteration;
   fresh.attempt = node.attempt;  // attempts are numbered through: their ids never repeat
-  if (node.loop != kNone) fresh.inputs = node.inputs;
   node = std::move(fresh);
   changed(id);
 }

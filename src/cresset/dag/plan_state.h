@@ -62,6 +62,7 @@ struct Node {
 
   ScopeId inside = kNone;          // dag, or iteration of a dag
   std::vector<NodeId> iterations;  // loop: those begun, by index
+  std::deque<NodeId> again;        // of those, what a new generation has yet to begin
   std::optional<LoopItems> items;
   std::uint32_t iterations_done = 0;
 };
@@ -84,6 +85,7 @@ class Plan::Impl {
   TaskBrief brief(NodeId id) const;
   LeafTask leaf(NodeId id) const;
   std::optional<NodeId> find(std::string_view path) const;
+  std::vector<std::pair<NodeId, std::uint32_t>> attempts() const;
   std::vector<std::pair<NodeId, std::uint32_t>> live_attempts() const;
   Counts counts() const;
   model::RunView view() const;
@@ -112,11 +114,14 @@ class Plan::Impl {
   void on(const RetryAsked&);
   Node* current(NodeId id, std::uint32_t attempt);
   void stop_all(Stop how);
+  void give_up(NodeId id);
+  void stop_after_failure();
 
   // plan_progress.cc: what follows from them
   void settle();
   void evaluate(NodeId id);
   bool is_stopped(const Node& node) const;
+  bool may_be_tried_again(const Node& node) const;
   void cut_short(NodeId id);
   std::optional<std::string> upstream_obstacle(const Node& node) const;
   void begin(NodeId id);
@@ -125,6 +130,7 @@ class Plan::Impl {
   void enter_dag(NodeId id);
   void enter_loop(NodeId id);
   void fill_loop(NodeId id);
+  void take_item(NodeId iteration);
   void fail_attempt(NodeId id, model::Failure failure, bool may_retry);
   bool retry_group(NodeId id);
   void end(NodeId id, model::State state);
@@ -142,11 +148,14 @@ class Plan::Impl {
   // plan_reopen.cc: another generation
   void reopen_scope(ScopeId id);
   void reopen_node(NodeId id);
+  void reopen_loop(NodeId id);
   void reset_node(NodeId id);
   void outdate(NodeId id);
 
   NodeId add_node(const GraphTask& task, ScopeId scope);
   ScopeId add_scope(const GraphDag& dag, NodeId owner);
+  NodeId group_of(const Node& node) const;
+  TimerId run_deadline() const { return {TimerKind::kRunDeadline, root_, generation_}; }
   bool exit_context(const Node& node) const;
   bool is_leaf(const Node& node) const;
   bool is_loop(const Node& node) const;
@@ -167,9 +176,11 @@ class Plan::Impl {
   NodeId root_ = 0;
 
   model::State run_state_ = model::State::kPending;
+  std::uint32_t generation_ = 0;
   Stop stop_ = Stop::kNo;
   bool timed_out_ = false;    // the run's own deadline passed
-  bool failed_once_ = false;  // for fail_fast
+  bool failed_once_ = false;  // for good: what fail_fast looks at
+  bool failed_fast_ = false;  // what waited then has been given up
   std::optional<model::Failure> error_;
   std::optional<WallTime> started_at_;
   std::optional<WallTime> finished_at_;

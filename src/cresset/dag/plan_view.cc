@@ -82,6 +82,16 @@ std::optional<NodeId> Plan::Impl::find(std::string_view wanted) const {
   return std::nullopt;
 }
 
+std::vector<std::pair<NodeId, std::uint32_t>> Plan::Impl::attempts() const {
+  std::vector<std::pair<NodeId, std::uint32_t>> out;
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    if (!is_leaf(nodes_[id])) continue;
+    for (std::uint32_t attempt = 1; attempt <= nodes_[id].attempt; ++attempt)
+      out.emplace_back(id, attempt);
+  }
+  return out;
+}
+
 std::vector<std::pair<NodeId, std::uint32_t>> Plan::Impl::live_attempts() const {
   std::vector<std::pair<NodeId, std::uint32_t>> out;
   for (NodeId id = 0; id < nodes_.size(); ++id) {
