@@ -20,6 +20,7 @@ struct Reference {
     kInputArtifact,       // {{$.inputs.artifacts['x']}}             name: JSON list of artifacts
     kInputArtifactField,  // {{$.inputs.artifacts['x'].path}} …      name, field = path | uri | name
                           // | metadata, key
+    kOutputArtifact,      // {{$.outputs.artifacts['x']}}           name: JSON list of artifacts
     kOutputArtifactField,  // {{$.outputs.artifacts['x'].path}} …     name, field = path | uri |
                            // name | metadata, key
     kOutputParameterFile,  // {{$.outputs.parameters['x'].output_file}}
@@ -44,9 +45,10 @@ struct Template {
   [[nodiscard]] const Reference* sole_reference() const;
 };
 
-// A well-formed `{{$…}}` must be one of the forms above (both quote styles are accepted, and the
-// bracket spellings that the SDK emitted over time): anything else that begins with `{{$` is
-// kInvalidArgument naming it.
+// A well-formed `{{$…}}` must be one of the forms above (names in ['x'], ["x"], [''x''] or as .x,
+// with spaces around them): anything else that begins with `{{$` is kInvalidArgument naming it. A
+// name ends at the quote and bracket that `.` or `}}` follows, so it may hold quotes and brackets;
+// there are no escapes, as the SDK writes none.
 // `{{` without `$` is literal text.
 Result<Template> parse_template(std::string_view text);
 
