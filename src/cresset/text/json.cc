@@ -1,6 +1,6 @@
 #include "cresset/text/json.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstddef>
 #include <set>
@@ -8,6 +8,9 @@
 #include <string_view>
 #include <utility>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
 #include "cresset/text/json_scanner.h"
 #include "cresset/text/utf8.h"
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cresset/base/value.h"
 #include "cresset/text/json.h"
 #include "cresset/text/utf8.h"
 

@@ -1,14 +1,19 @@
 #include "cresset/text/json_scanner.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "cresset/base/value.h"
+#include "cresset/text/json.h"
 #include "cresset/text/utf8.h"
 
 namespace cresset::text {

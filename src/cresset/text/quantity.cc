@@ -1,15 +1,20 @@
 #include "cresset/text/quantity.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
 #include "cresset/text/utf8.h"
 
 namespace cresset::text {
