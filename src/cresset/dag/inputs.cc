@@ -273,12 +273,13 @@ ResolvedInputs resolve_inputs(const GraphTask& task, const Surroundings& around)
 Result<bool> evaluate_condition(const GraphTask& task, const Slots& inputs) {
   if (!task.condition) return true;
   std::set<std::string, std::less<>> wanted;
-  task.condition->visit_parameter_names([&wanted](std::string_view name) { wanted.emplace(name); });
+  const bool only_those = task.condition->visit_parameter_names(
+      [&wanted](std::string_view name) { wanted.emplace(name); });
   // Only what the expression names is copied: a condition inside a loop must not copy the loop's
   // whole list each time.
   Value::Struct parameters;
   for (const auto& [name, value] : inputs.parameters) {
-    if (wanted.empty() || wanted.contains(name)) parameters.append(name, *value);
+    if (!only_those || wanted.contains(name)) parameters.append(name, *value);
   }
   Value::Struct artifacts;
   if (task.spec->condition.find("artifacts") != std::string::npos) {

@@ -108,10 +108,11 @@ class LaunchLookup {
       }
     }
     for (const ExpectedArtifact& artifact : expected_->artifacts) {
-      if (reference.kind == text::Reference::Kind::kOutputArtifactField &&
-          artifact.artifact.name == reference.name) {
+      if (artifact.artifact.name != reference.name) continue;
+      if (reference.kind == text::Reference::Kind::kOutputArtifact)
+        return *artifacts_value({artifact.artifact}).find("artifacts");
+      if (reference.kind == text::Reference::Kind::kOutputArtifactField)
         return field(artifact.artifact, reference);
-      }
     }
     return make_error(Code::kFailedPrecondition,
                       "{} names an output that the component does not declare", reference.text);
