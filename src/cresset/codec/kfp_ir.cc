@@ -17,12 +17,8 @@ namespace {
 constexpr std::string_view kSchemaVersion = "2.1.0";
 constexpr std::size_t kPipelineNameMax = 128;
 
-// What is known about the file besides the model: check_pipeline's pointers are translated with it.
 struct Reading {
   model::Pipeline pipeline;
-  std::string spec_pointer;  // of the PipelineSpec within document 0
-  std::size_t platform_document = 0;
-  std::string platform_pointer;
   model::ByName<std::string> executor_labels;  // by component
 };
 
@@ -124,11 +120,7 @@ void read_runtime_config(const Node& node, model::Pipeline& out) {
 
 void read_job(const Node& node, std::size_t documents, Reading& out) {
   const Message job(node, "PipelineJob");
-  if (job.only_one({"pipelineSpec"})) {
-    const Node spec = *job.field("pipelineSpec");
-    out.spec_pointer = spec.pointer();
-    read_spec(spec, out);
-  }
+  if (job.only_one({"pipelineSpec"})) read_spec(*job.field("pipelineSpec"), out);
   if (const auto config = job.field("runtimeConfig")) read_runtime_config(*config, out.pipeline);
   const std::string display_name = job.text("displayName");
   if (out.pipeline.display_name.empty()) out.pipeline.display_name = display_name;
@@ -136,7 +128,6 @@ void read_job(const Node& node, std::size_t documents, Reading& out) {
     if (documents > 1)
       platform->error_at_key("platform settings are given here and in a second document",
                              "keep one of the two");
-    out.platform_pointer = platform->pointer();
     apply_platform(*platform, out);
   }
 }
@@ -195,8 +186,6 @@ void read_all(const std::vector<Value>& documents, Report& report, Reading& out)
     read_spec(node, out);
   }
   if (documents.size() < 2) return;
-  out.platform_document = 1;
-  out.platform_pointer.clear();
   apply_platform(Node(documents[1], report, 1), out);
 }
 

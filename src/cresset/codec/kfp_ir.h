@@ -19,11 +19,8 @@ struct ReadResult {
 // Reads the text of a pipeline file: a PipelineSpec (YAML with an optional second document, a
 // PlatformSpec; or JSON),
 // {"pipeline_spec": …, "platform_spec": …}, or a PipelineJob. Finds everything wrong in one go:
-// syntax, unknown, missing, misspelled and refused fields, wrong kinds of values.
+// syntax, unknown, missing, misspelled and refused fields, wrong kinds of values. What the names in
+// it refer to is app/read_pipeline.h's to check.
 ReadResult read_pipeline(std::string_view text, std::string_view file_name);
-
-// The same, and then dag::check_pipeline: unknown references, types, cycles, missing inputs,
-// expressions. This is what `validate` and `run` do.
-ReadResult read_and_check(std::string_view text, std::string_view file_name);
 
 }  // namespace cresset::codec
