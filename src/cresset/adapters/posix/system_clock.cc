@@ -18,4 +18,6 @@ TimePoint SystemClock::now() { return TimePoint(read_clock(CLOCK_MONOTONIC)); }
 
 WallTime SystemClock::wall_now() { return WallTime(read_clock(CLOCK_REALTIME)); }
 
+Duration time_since_boot() { return read_clock(CLOCK_BOOTTIME); }
+
 }  // namespace cresset::posix

@@ -11,4 +11,8 @@ class SystemClock final : public ports::Clock {
   WallTime wall_now() override;
 };
 
+// Time since the machine was started, in which the kernel gives the start of a process; it counts
+// while the machine sleeps.
+Duration time_since_boot();
+
 }  // namespace cresset::posix

@@ -42,18 +42,18 @@ void Admission::enqueue(const model::AttemptId& id, const ports::SlotRequest& sl
   clamp(request);
   Run& run = runs_[id.run];
   if (run.waiting.empty()) turns_.push_back(id.run);
-  run.waiting.push_back(std::move(request));
+  CHECK(!holdings_.contains(id) && orders_.emplace(id, next_order_).second);
+  run.waiting.emplace(next_order_++, std::move(request));
 }
 
 bool Admission::withdraw(const model::AttemptId& id) {
-  const auto run = runs_.find(id.run);
-  if (run == runs_.end()) return false;
-  auto& waiting = run->second.waiting;
-  const auto found = std::ranges::find(waiting, id, &Request::id);
-  if (found == waiting.end()) return false;
-  if (found == waiting.begin()) run->second.passes = 0;
-  waiting.erase(found);
-  if (waiting.empty()) turns_.remove(id.run);
+  const auto order = orders_.extract(id);
+  if (order.empty()) return false;
+  Run& run = runs_.at(id.run);
+  const auto found = run.waiting.find(order.mapped());
+  if (found == run.waiting.begin()) run.passes = 0;
+  run.waiting.erase(found);
+  if (run.waiting.empty()) turns_.remove(id.run);
   drop_run_when_idle(id.run);
   return true;
 }
@@ -77,7 +77,7 @@ std::optional<Grant> Admission::next() {
   std::vector<Run*> passed;
   for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
     Run& run = runs_.at(*turn);
-    const Request& first = run.waiting.front();
+    const Request& first = run.waiting.begin()->second;
     if (!fits_run(run, first)) continue;
     if (!fits_machine(first)) {
       if (run.passes >= kPassesMax) return std::nullopt;
@@ -123,8 +123,8 @@ void Admission::clamp(Request& request) const {
 }
 
 Grant Admission::grant(Run& run) {
-  Request request = std::move(run.waiting.front());
-  run.waiting.pop_front();
+  Request request = std::move(run.waiting.extract(run.waiting.begin()).mapped());
+  orders_.erase(request.id);
   run.passes = 0;
   if (run.waiting.empty()) turns_.remove(request.id.run);
   Holding holding{request.slots, {}};

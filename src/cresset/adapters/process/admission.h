@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <optional>
@@ -32,6 +31,7 @@ class Admission {
 
   explicit Admission(Machine machine);
 
+  // An attempt waits or holds slots once at a time.
   void enqueue(const model::AttemptId& id, const ports::SlotRequest& request,
                std::int64_t run_cpu_millis_max);
   // Takes back a request that waits; false when it does not.
@@ -53,7 +53,7 @@ class Admission {
     std::vector<std::string> notices;
   };
   struct Run {
-    std::deque<Request> waiting;
+    std::map<std::uint64_t, Request> waiting;  // by order of asking
     std::int64_t cpu_millis_held = 0;
     std::size_t attempts_held = 0;
     int passes = 0;  // how often the first in the queue was passed by attempts of other runs
@@ -76,6 +76,8 @@ class Admission {
   std::set<std::size_t> gpus_free_;
   std::map<model::RunId, Run> runs_;
   std::list<model::RunId> turns_;  // runs with waiting attempts; the first is asked first
+  std::map<model::AttemptId, std::uint64_t> orders_;  // of the requests that wait
+  std::uint64_t next_order_ = 1;
   std::map<model::AttemptId, Holding> holdings_;
 };
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <utility>
 
 #include "cresset/adapters/process/leftovers.h"
@@ -26,6 +25,7 @@ using std::chrono::seconds;
 
 constexpr Duration kIdleTime = seconds(1);
 constexpr Duration kStrayPatience = seconds(5);
+constexpr Duration kStrayLookPause = milliseconds(50);
 constexpr Duration kOomCountAge = milliseconds(100);
 constexpr std::size_t kOutputBufferBytes = 256 << 10;
 constexpr std::size_t kJournalBytesMin = 1 << 20;
@@ -34,8 +34,9 @@ constexpr std::size_t kJournalGrowth = 4;
 // keeper.log: stderr of the keeper.
 template <class... Args>
 void log_line(ports::Clock& clock, fmt::format_string<Args...> format, Args&&... args) {
-  const std::string line = fmt::format(format, std::forward<Args>(args)...);
-  fmt::print(stderr, "{} {}\n", to_rfc3339(clock.wall_now()), line);
+  const std::string line =
+      to_rfc3339(clock.wall_now()) + " " + fmt::format(format, std::forward<Args>(args)...) + "\n";
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 posix::UniqueFd open_signals() {
@@ -96,6 +97,7 @@ void Keeper::run() {
   while (!may_leave()) {
     loop_.run_once(time_to_next_event());
     kill_overdue();
+    look_for_strays();
     start_admitted();
     save();
     flush_clients();
@@ -206,12 +208,15 @@ void Keeper::stop(const model::AttemptId& id, Duration grace) {
   Attempt& attempt = found->second;
   if (attempt.spec) {
     CHECK(admission_.withdraw(id));
-    return end_unstarted(id, attempt, "cancelled while it waited for a free slot");
+    return end_unstarted(id, attempt, "cancelled while it waited for a free slot", true);
   }
   if (!attempt.step) return;
   if (!attempt.step->stop_asked && grace > Duration(0)) attempt.step->signal_group(SIGTERM);
   attempt.step->stop_asked = true;
-  kills_.emplace(clock_.now() + std::max(grace, Duration(0)), id);
+  const TimePoint kill_at = clock_.now() + std::max(grace, Duration(0));
+  if (attempt.step->kill_at && *attempt.step->kill_at <= kill_at) return;
+  attempt.step->kill_at = kill_at;
+  kills_.emplace(kill_at, id);
 }
 
 void Keeper::forget(const std::vector<model::AttemptId>& ids) {
@@ -328,26 +333,24 @@ void Keeper::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto signal = static_cast<int>(info.ssi_signo);
-    if (signal == SIGTERM || signal == SIGINT) kill_everything();
+    if (signal == SIGTERM) kill_everything();
   }
   reap_children();
 }
 
 void Keeper::reap_children() {
-  bool ended = false;
   while (true) {
     siginfo_t info{};
     // Left unreaped for now: as long as it is a zombie, its number names its process group and
     // nothing else.
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
-    ended = true;
+    look_for_strays_ = true;
     if (pids_.contains(info.si_pid)) {
       on_step_ended(info.si_pid);
     } else {
       ::waitpid(info.si_pid, nullptr, WNOHANG);
     }
   }
-  if (ended) kill_strays();
 }
 
 void Keeper::on_step_ended(pid_t pid) {
@@ -366,7 +369,6 @@ void Keeper::on_step_ended(pid_t pid) {
     exit.detail = "the keeper, which watches over steps, was asked to end";
   }
   attempt.step.reset();
-  std::erase_if(kills_, [&](const auto& kill) { return kill.second == id; });
   admission_.release(id);
   end(id, attempt, std::move(exit));
 }
@@ -377,22 +379,36 @@ void Keeper::end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit)
   tell(attempt.client, *attempt.record.exited);
 }
 
-void Keeper::end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why) {
+void Keeper::end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why,
+                           bool stopped_by_us) {
   attempt.spec.reset();
   --waiting_;
   ports::Exit exit;
   exit.kind = ports::Exit::Kind::kNotStarted;
   exit.detail = std::move(why);
-  exit.stopped_by_us = true;
+  exit.stopped_by_us = stopped_by_us;
   end(id, attempt, std::move(exit));
 }
 
 void Keeper::kill_overdue() {
   const TimePoint now = clock_.now();
   while (!kills_.empty() && kills_.begin()->first <= now) {
-    attempts_.at(kills_.begin()->second).step->signal_group(SIGKILL);
-    kills_.erase(kills_.begin());
+    const auto found = attempts_.find(kills_.extract(kills_.begin()).mapped());
+    if (found == attempts_.end() || !found->second.step) continue;
+    const RunningStep& step = *found->second.step;
+    if (step.kill_at && *step.kill_at <= now) step.signal_group(SIGKILL);
   }
+}
+
+// Strays come to light when something ends. Where many steps end at the same time they are looked
+// for once for all of them: it may cost a walk through all processes of the machine.
+void Keeper::look_for_strays() {
+  const TimePoint now = clock_.now();
+  const bool too_soon = looked_for_strays_ && now - *looked_for_strays_ < kStrayLookPause;
+  if (!look_for_strays_ || (too_soon && !pids_.empty())) return;
+  look_for_strays_ = false;
+  looked_for_strays_ = now;
+  kill_strays();
 }
 
 void Keeper::kill_strays() {
@@ -415,7 +431,7 @@ void Keeper::kill_everything() {
     if (attempt.step) attempt.step->signal_group(SIGKILL);
     if (!attempt.spec) continue;
     CHECK(admission_.withdraw(id));
-    end_unstarted(id, attempt, "the keeper was asked to end");
+    end_unstarted(id, attempt, "the keeper was asked to end", false);
   }
 }
 
@@ -467,6 +483,8 @@ bool Keeper::may_leave() {
 std::optional<Duration> Keeper::time_to_next_event() const {
   std::optional<TimePoint> next;
   if (!kills_.empty()) next = kills_.begin()->first;
+  if (look_for_strays_ && looked_for_strays_)
+    next = std::min(next.value_or(TimePoint::max()), *looked_for_strays_ + kStrayLookPause);
   if (idle_since_)
     next = std::min(next.value_or(TimePoint::max()), *idle_since_ + kIdleTime + milliseconds(1));
   if (!next) return std::nullopt;

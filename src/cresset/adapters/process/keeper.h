@@ -80,9 +80,11 @@ class Keeper {
   void reap_children();
   void on_step_ended(pid_t pid);
   void end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit);
-  void end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why);
+  void end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why,
+                     bool stopped_by_us);
   void kill_overdue();
   void kill_strays();
+  void look_for_strays();
   void kill_everything();
 
   std::uint64_t recent_oom_kills();
@@ -109,11 +111,13 @@ class Keeper {
   std::unordered_map<pid_t, model::AttemptId> pids_;
   std::map<model::RunId, std::uint64_t> tokens_;  // highest seen
   std::size_t waiting_ = 0;
-  std::multimap<TimePoint, model::AttemptId> kills_;  // when SIGTERM was not enough
+  std::multimap<TimePoint, model::AttemptId> kills_;  // those that ended meanwhile stay until then
 
   std::vector<char> buffer_;
   bool asked_to_leave_ = false;
   bool strays_ = false;
+  bool look_for_strays_ = false;
+  std::optional<TimePoint> looked_for_strays_;
   std::optional<TimePoint> idle_since_;
   std::uint64_t oom_kills_ = 0;
   std::optional<TimePoint> oom_kills_read_;

@@ -1,15 +1,13 @@
 #include "cresset/adapters/process/keeper_main.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <ctime>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "cresset/adapters/posix/system_clock.h"
@@ -22,8 +20,6 @@ namespace cresset::process {
 
 namespace {
 
-constexpr int kLockTries = 50;
-constexpr long kLockPauseNanos = 10'000'000;
 constexpr off_t kLogBytesMax = 1 << 20;
 
 // What a keeper must not keep from the engine that happened to start it: its terminal, pipes,
@@ -41,23 +37,17 @@ Result<void> part_from_starter(const posix::UniqueFd& dir) {
     return errno_error(errno, "parting from the terminal");
   }
   // Ignored signals would be ignored by the steps as well: programs inherit that.
-  for (int signal = 1; signal < SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
   return {};
 }
 
-// Nothing when another keeper is there. One that is just leaving is waited for.
+// Nothing when another keeper is there, or is just leaving: whoever finds none listening tries
+// again.
 Result<std::optional<posix::UniqueFd>> lock(const posix::UniqueFd& dir) {
   posix::UniqueFd file(::openat(dir.get(), "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return errno_error(errno, "opening the keeper's lock");
-  for (int i = 0; i < kLockTries; ++i) {
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(file));
-    if (errno != EWOULDBLOCK && errno != EINTR)
-      return errno_error(errno, "locking the keeper's lock");
-    // A listening keeper answers a connection; one that leaves does not.
-    if (connect_in(dir)) break;
-    const timespec pause{0, kLockPauseNanos};
-    ::nanosleep(&pause, nullptr);
-  }
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(file));
+  if (errno != EWOULDBLOCK) return errno_error(errno, "locking the keeper's lock");
   return std::optional<posix::UniqueFd>();
 }
 
@@ -87,7 +77,8 @@ Result<void> serve(const KeeperOptions& options) {
 int run_keeper(const KeeperOptions& options) {
   const Result<void> served = serve(options);
   if (served) return 0;
-  fmt::print(stderr, "cresset keeper: {}\n", served.error().text());
+  const std::string line = "cresset keeper: " + served.error().text() + "\n";
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
   return 1;
 }
 

@@ -95,8 +95,10 @@ void ProcessExecutor::start(ports::StartSpec spec) {
   Outstanding& attempt = outstanding_[id];
   attempt.serial = next_serial_++;
   attempt.token = spec.token;
-  if (const auto written = write_large_files(spec); !written)
-    return fail_locally(id, written.error().text());
+  if (!spec.adopt_only) {
+    if (const auto written = write_large_files(spec); !written)
+      return fail_locally(id, written.error().text());
+  }
   attempt.start_frame = encode_frame(Start{std::move(spec)});
   if (attempt.start_frame.size() > kFrameBytesMax) {
     return fail_locally(id, "the command and its environment are too long for the keeper");
@@ -149,14 +151,11 @@ void ProcessExecutor::update_interest() {
   loop_.modify(stream_->fd(), waits_to_write_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-void ProcessExecutor::connect() {
+void ProcessExecutor::connect(WhenAbsent when_absent) {
   if (stream_ || launcher_ > 0 || retry_armed_ || broken_) return;
   if (!dir_) {
     Result<posix::UniqueFd> dir = open_private_dir(options_.keeper_dir);
-    if (!dir) {
-      broken_ = std::move(dir).error();
-      return waker_.wake();
-    }
+    if (!dir) return give_up(dir.error());
     dir_ = std::move(dir).value();
   }
   Result<posix::UniqueFd> socket = connect_in(dir_);
@@ -166,17 +165,14 @@ void ProcessExecutor::connect() {
     stream_->queue(encode_frame(Hello{}));
     return update_interest();
   }
-  if (socket.error().code == Code::kUnavailable) return launch_keeper();
-  broken_ = std::move(socket).error();
-  waker_.wake();
+  if (socket.error().code != Code::kUnavailable) return give_up(socket.error());
+  if (when_absent == WhenAbsent::kLaunch) return launch_keeper();
+  retry_later(socket.error());
 }
 
 void ProcessExecutor::launch_keeper() {
   const Result<pid_t> pid = spawn_keeper(options_.keeper_command);
-  if (!pid) {
-    broken_ = pid.error();
-    return waker_.wake();
-  }
+  if (!pid) return give_up(pid.error());
   launcher_ = *pid;
   launcher_fd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, launcher_, 0)));
   CHECK(launcher_fd_);
@@ -188,7 +184,8 @@ void ProcessExecutor::on_keeper_launched() {
   launcher_fd_.reset();
   int status = 0;
   ::waitpid(std::exchange(launcher_, 0), &status, 0);
-  if (status == 0) return connect();
+  // None listens: another keeper holds the lock, and is just coming or going.
+  if (status == 0) return connect(WhenAbsent::kRetryLater);
   retry_later(make_error(Code::kUnavailable, "the keeper could not start"));
 }
 
@@ -272,15 +269,18 @@ void ProcessExecutor::lose_connection(const Error& why) {
 }
 
 void ProcessExecutor::retry_later(const Error& why) {
-  if (++failures_ > kFailuresMax) {
-    broken_ = with_keeper_log(why);
-    return waker_.wake();
-  }
+  if (++failures_ > kFailuresMax) return give_up(with_keeper_log(why));
   const Duration pause = std::min(kRetryMax, kRetryMin * (1 << std::min(failures_ - 1, 10)));
   itimerspec when{};
   when.it_value.tv_nsec = pause.count() * 1'000;
   CHECK(::timerfd_settime(timer_.get(), 0, &when, nullptr) == 0);
   retry_armed_ = true;
+}
+
+void ProcessExecutor::give_up(const Error& why) {
+  broken_ = why;
+  broken_->code = Code::kUnavailable;
+  waker_.wake();
 }
 
 void ProcessExecutor::fail_locally(const model::AttemptId& id, std::string why) {

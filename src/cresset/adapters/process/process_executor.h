@@ -50,7 +50,8 @@ class ProcessExecutor final : public ports::Executor {
 
   void send(const std::string& frame);
   void update_interest();
-  void connect();
+  enum class WhenAbsent { kLaunch, kRetryLater };
+  void connect(WhenAbsent when_absent = WhenAbsent::kLaunch);
   void greet_and_repeat();
   void launch_keeper();
   void on_keeper_launched();
@@ -61,6 +62,7 @@ class ProcessExecutor final : public ports::Executor {
   void on_exited(ports::AttemptExited exited);
   void lose_connection(const Error& why);
   void retry_later(const Error& why);
+  void give_up(const Error& why);
   void fail_locally(const model::AttemptId& id, std::string why);
   [[nodiscard]] bool has_work() const { return !outstanding_.empty() || !forgets_.empty(); }
   [[nodiscard]] Error with_keeper_log(const Error& error) const;

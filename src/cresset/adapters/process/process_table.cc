@@ -7,11 +7,11 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <sstream>
 #include <string_view>
 
+#include "cresset/adapters/posix/system_clock.h"
 #include "cresset/adapters/posix/unique_fd.h"
 
 namespace cresset::process {
@@ -49,12 +49,8 @@ std::vector<pid_t> list_children_by_parent() {
 }  // namespace
 
 std::uint64_t ticks_since_boot() {
-  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  const auto nanos_per_tick = 1'000'000'000 / ticks_per_second;
-  return static_cast<std::uint64_t>(now.tv_sec) * ticks_per_second +
-         static_cast<std::uint64_t>(now.tv_nsec) / nanos_per_tick;
+  static const auto micros_per_tick = Duration(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK);
+  return static_cast<std::uint64_t>(posix::time_since_boot() / micros_per_tick);
 }
 
 std::string read_boot_id() {

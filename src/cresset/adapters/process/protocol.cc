@@ -1,6 +1,5 @@
 #include "cresset/adapters/process/protocol.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace cresset::process {
@@ -193,11 +192,11 @@ void write_exit(WireWriter& out, const ports::Exit& exit) {
 
 ports::Exit read_exit(WireReader& in) {
   ports::Exit exit;
-  exit.kind = static_cast<ports::Exit::Kind>(
-      std::min(in.number<std::uint8_t>(), static_cast<std::uint8_t>(ports::Exit::Kind::kLost)));
+  exit.kind =
+      static_cast<ports::Exit::Kind>(in.up_to(static_cast<std::uint8_t>(ports::Exit::Kind::kLost)));
   exit.code = in.number<std::int32_t>();
   exit.detail = in.text();
-  const auto flags = in.number<std::uint8_t>();
+  const auto flags = in.up_to<std::uint8_t>(7);
   exit.stopped_by_us = (flags & 1) != 0;
   exit.out_of_memory = (flags & 2) != 0;
   exit.log_truncated = (flags & 4) != 0;

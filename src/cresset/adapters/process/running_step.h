@@ -41,6 +41,7 @@ class RunningStep {
   ports::Exit finish(int wait_status, const rusage& usage, std::span<char> buffer, WallTime at);
 
   bool stop_asked = false;
+  std::optional<TimePoint> kill_at;  // when SIGTERM was not enough
   std::uint64_t oom_kills_before = 0;
 
  private:

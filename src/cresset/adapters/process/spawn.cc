@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -174,8 +175,8 @@ class SpawnSettings {
 
 Result<void> write_file(const ports::FileToWrite& file) {
   CR_TRY_VOID(make_folder(fs::path(file.path).parent_path().string()));
-  const posix::UniqueFd out(
-      ::open(file.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const std::string draft = file.path + ".new";
+  const posix::UniqueFd out(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!out) return errno_error(errno, "writing " + file.path);
   std::string_view rest = file.content;
   while (!rest.empty()) {
@@ -184,6 +185,8 @@ Result<void> write_file(const ports::FileToWrite& file) {
     if (put < 0) return errno_error(errno, "writing " + file.path);
     rest.remove_prefix(static_cast<std::size_t>(put));
   }
+  if (::rename(draft.c_str(), file.path.c_str()) != 0)
+    return errno_error(errno, "writing " + file.path);
   return {};
 }
 

@@ -12,7 +12,8 @@
 
 namespace cresset::process {
 
-// Writes one file; makes its folder when absent.
+// Writes one file; makes its folder when absent. Who reads the path sees what was there before or
+// the whole file, never a part of it.
 Result<void> write_file(const ports::FileToWrite& file);
 // Makes the folders and files of an attempt and its working folder.
 Result<void> prepare_files(const ports::StartSpec& spec);

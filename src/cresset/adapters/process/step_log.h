@@ -10,7 +10,7 @@
 
 namespace cresset::process {
 
-// Writes one attempt's log and the index of its chunks' times (docs/formats/step-log.md). Output
+// Writes one attempt's log and the index of its chunks' times (docs/formats/log.md). Output
 // past the cap, or that the disk does not take, is dropped and said so once in the log: a step
 // never waits for its log and never fails by it.
 class StepLog {

@@ -50,7 +50,15 @@ class WireReader {
     if (!bytes.empty()) std::memcpy(&value, bytes.data(), sizeof value);
     return value;
   }
-  bool flag() { return number<std::uint8_t>() != 0; }
+  bool flag() { return up_to<std::uint8_t>(1) != 0; }
+  // A number that is at most `max`; anything else is a broken message.
+  template <std::integral T>
+  T up_to(T max) {
+    const T value = number<T>();
+    if (value <= max) return value;
+    fail();
+    return T{};
+  }
   std::string text() { return std::string(take(number<std::uint32_t>())); }
   template <class Each>
   void list(Each&& each) {
@@ -64,13 +72,17 @@ class WireReader {
  private:
   std::string_view take(std::size_t size) {
     if (size > rest_.size()) {
-      ok_ = false;
-      rest_ = {};
+      fail();
       return {};
     }
     const std::string_view taken = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return taken;
+  }
+
+  void fail() {
+    ok_ = false;
+    rest_ = {};
   }
 
   std::string_view rest_;

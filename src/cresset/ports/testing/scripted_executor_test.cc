@@ -32,7 +32,7 @@ struct ScriptedWorld {
     StartSpec made;
     made.id = id;
     made.argv = {step.missing_program ? "no-such-program" : "program"};
-    made.work_dir = "/work/" + model::to_string(id);
+    made.work_dir = "/step/" + model::to_string(id);
     made.log_path = made.work_dir + "/log";
     return made;
   }
@@ -59,8 +59,8 @@ struct ScriptedExecutorTest : public ::testing::Test {
   static StartSpec spec(std::uint32_t task) {
     StartSpec made;
     made.id = id(task);
-    made.work_dir = "/work";
-    made.log_path = "/work/log";
+    made.work_dir = "/step";
+    made.log_path = "/step/log";
     return made;
   }
   // "run 1", "exit 1" …, all that comes until nothing is due any more.
@@ -108,7 +108,7 @@ TEST_F(ScriptedExecutorTest, WorkLeavesFilesAndDecidesTheEnd) {
   const auto events = executor.poll();
   ASSERT_EQ(events->size(), 2u);
   EXPECT_EQ(std::get<AttemptExited>(events->at(1)).exit.code, 5);
-  EXPECT_EQ(files.read("/work/out"), "result");
+  EXPECT_EQ(files.read("/step/out"), "result");
 }
 
 TEST_F(ScriptedExecutorTest, ALostAnswerComesWhenItIsAskedForAgain) {
