@@ -30,7 +30,7 @@ std::string archive_help(std::string_view text) {
 Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits& limits,
                                      DocumentError& error) {
   text::JsonError detail;
-  auto value = text::parse_json(text, {limits.depth, limits.bytes}, &detail);
+  auto value = text::parse_json(text, {limits.depth, limits.bytes, limits.values}, &detail);
   if (!value) {
     error = {detail.position, detail.message, {}};
     return std::move(value).error();

@@ -15,8 +15,9 @@ namespace cresset::codec {
 
 struct DocumentLimits {
   std::size_t bytes = 64u << 20;
-  std::size_t depth = 100;    // of nested lists and maps, aliases expanded
-  std::size_t documents = 2;  // that are not empty
+  std::size_t depth = 100;         // of nested lists and maps, aliases expanded
+  std::size_t documents = 2;       // that are not empty
+  std::size_t values = 8'000'000;  // of all documents, each alias counted as one
   std::size_t alias_bytes =
       16u << 20;  // what all aliases together may add to the memory that the values take
 };

@@ -8,10 +8,10 @@ namespace {
 // Walks along a text that is known to be JSON, and takes it apart only where something is sought.
 class Walk {
  public:
-  Walk(std::string_view text, Sought* root) : text_(text), root_(root) {}
+  Walk(std::string_view text, SoughtPlaces& places) : text_(text), places_(places) {}
 
   void run() {
-    while (offset_ < text_.size()) step(text_[offset_]);
+    while (offset_ < text_.size() && !places_.all_found()) step(text_[offset_]);
   }
 
  private:
@@ -21,7 +21,7 @@ class Walk {
     std::size_t index = 0;
     Sought* sought = nullptr;  // the list or map
     Sought* next = nullptr;    // of a map: the value whose key has been read
-    std::optional<text::Position> key;
+    text::Position key;        // its place
   };
 
   void step(char c) {
@@ -102,16 +102,16 @@ class Walk {
   }
 
   Sought* begin_value() {
-    Sought* sought = root_;
-    std::optional<text::Position> key;
-    if (!frames_.empty()) {
-      const Frame& frame = frames_.back();
-      sought = frame.is_map ? frame.next : sought_child(frame.sought, frame.index);
-      if (frame.is_map) key = frame.key;
+    if (frames_.empty()) {
+      Sought* const root = places_.document(0);
+      if (root != nullptr) places_.found(*root, here(), here());
+      return root;
     }
+    const Frame& frame = frames_.back();
+    Sought* const sought = frame.is_map ? frame.next : sought_child(frame.sought, frame.index);
     if (sought != nullptr) {
-      sought->value = here();
-      sought->key = key ? key : sought->value;
+      const text::Position value = here();
+      places_.found(*sought, value, frame.is_map ? frame.key : value);
     }
     return sought;
   }
@@ -121,7 +121,7 @@ class Walk {
   }
 
   std::string_view text_;
-  Sought* root_;
+  SoughtPlaces& places_;
   std::vector<Frame> frames_;
   std::size_t offset_ = 0;
   std::size_t line_ = 0;
@@ -130,8 +130,6 @@ class Walk {
 
 }  // namespace
 
-void locate_json(std::string_view text, SoughtPlaces& places) {
-  Walk(text, places.document(0)).run();
-}
+void locate_json(std::string_view text, SoughtPlaces& places) { Walk(text, places).run(); }
 
 }  // namespace cresset::codec

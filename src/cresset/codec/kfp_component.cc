@@ -200,9 +200,7 @@ void read_executor_body(const Node& label, const Executors& executors, std::stri
   const auto found = executors.find(name);
   if (found == executors.end()) {
     std::vector<std::string> names;
-    if (!label.report().full()) {
-      for (const auto& [known, executor] : executors) names.push_back(known);
-    }
+    for (const auto& [known, executor] : executors) names.push_back(known);
     const std::string shown = clipped(name);
     label.error(
         fmt::format("unknown executor \"{}\"{}", shown, text::did_you_mean_suffix(shown, names)),

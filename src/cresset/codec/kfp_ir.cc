@@ -212,12 +212,12 @@ std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view te
   std::ranges::sort(out, {}, [](const Diagnostic& d) {
     return std::tuple(d.position.line, d.position.column, std::string_view(d.message));
   });
-  if (report.errors_dropped() > 0) {
+  if (report.full()) {
     out.push_back({Severity::kError,
                    std::string(file),
                    {1, 1},
                    {},
-                   fmt::format("{} more errors are not shown", report.errors_dropped()),
+                   fmt::format("only the first {} errors are shown", report.errors().size()),
                    "mend these first"});
   }
   return out;

@@ -10,6 +10,7 @@
 #include "cresset/codec/source_text.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
+#include "cresset/text/utf8.h"
 
 namespace cresset::codec {
 
@@ -53,7 +54,7 @@ std::string missing_list(const std::vector<std::pair<std::string, model::Paramet
 Result<Value> parse_parameter_text(std::string_view name, model::ParameterType type,
                                    std::string_view text) {
   if (type == model::ParameterType::kString) {
-    if (!find_invalid_utf8(text)) return Value(text);
+    if (text::find_invalid_utf8(text) == std::string_view::npos) return Value(text);
     return make_error(Code::kInvalidArgument, "the value of parameter {} is not valid UTF-8", name);
   }
   text::JsonError fault;

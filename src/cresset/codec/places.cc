@@ -25,9 +25,21 @@ std::vector<std::string> tokens_of(std::string_view pointer) {
 
 SoughtPlaces::SoughtPlaces(const std::vector<Place>& places) : places_(places) {
   for (const Place& place : places) {
-    Sought* at = &documents_[place.document];
-    for (std::string& token : tokens_of(place.pointer)) at = &at->children[std::move(token)];
+    const auto [document, is_new] = documents_.try_emplace(place.document);
+    if (is_new) ++missing_;
+    Sought* at = &document->second;
+    for (std::string& token : tokens_of(place.pointer)) {
+      const auto [child, is_new_child] = at->children.try_emplace(std::move(token));
+      if (is_new_child) ++missing_;
+      at = &child->second;
+    }
   }
+}
+
+void SoughtPlaces::found(Sought& sought, text::Position value, text::Position key) {
+  if (!sought.value) --missing_;
+  sought.value = value;
+  sought.key = key;
 }
 
 Sought* SoughtPlaces::document(std::size_t index) {

@@ -27,6 +27,8 @@ class SoughtPlaces {
 
   // Null pointer: nothing is sought there.
   Sought* document(std::size_t index);
+  void found(Sought& sought, text::Position value, text::Position key);
+  [[nodiscard]] bool all_found() const { return missing_ == 0; }
   // Where the places were met, in the order of the constructor's.
   [[nodiscard]] std::vector<text::Position> positions() const;
 
@@ -35,6 +37,7 @@ class SoughtPlaces {
 
   const std::vector<Place>& places_;
   std::map<std::size_t, Sought> documents_;
+  std::size_t missing_ = 0;
 };
 
 // Null pointer: it is not sought, or `parent` is not.

@@ -37,10 +37,7 @@ std::string with_article(std::string_view kind) {
 }  // namespace
 
 void Report::error(Place place, std::string message, std::string help) {
-  if (full()) {
-    ++errors_dropped_;
-    return;
-  }
+  if (full()) return;
   errors_.push_back({std::move(place), std::move(message), std::move(help)});
 }
 
@@ -205,7 +202,10 @@ bool Node::check_name(std::string_view name) const {
 Message::Message(const Node& node, std::string_view rule) : node_(node), rule_(message_rule(rule)) {
   fields_.resize(rule_.fields.size());
   if (!node.expect_struct()) return;
-  for (const auto& [key, value] : node.value().as_struct()) take(key, value);
+  for (const auto& [key, value] : node.value().as_struct()) {
+    if (node_.report().full()) return;
+    take(key, value);
+  }
 }
 
 void Message::take(std::string_view key, const Value& value) {
@@ -227,9 +227,7 @@ void Message::take(std::string_view key, const Value& value) {
     return;
   }
   std::vector<std::string> names;
-  if (!node_.report().full()) {
-    for (const FieldRule& known : rule_.fields) names.emplace_back(known.name);
-  }
+  for (const FieldRule& known : rule_.fields) names.emplace_back(known.name);
   const std::string shown = clipped(key);
   field.error_at_key(
       fmt::format("unknown field \"{}\"{}", shown, text::did_you_mean_suffix(shown, names)),

@@ -36,10 +36,8 @@ class Report {
   void warning(Place place, std::string message);
 
   [[nodiscard]] const std::vector<Finding>& errors() const { return errors_; }
-  // No further error will be kept: the work of making one can be spared.
+  // No further error is kept: the rest of the file need not be read.
   [[nodiscard]] bool full() const;
-  // Errors beyond the ones that are kept.
-  [[nodiscard]] std::size_t errors_dropped() const { return errors_dropped_; }
   [[nodiscard]] std::vector<Finding> warnings() const;
 
  private:
@@ -52,7 +50,6 @@ class Report {
   std::vector<Finding> errors_;
   std::vector<Finding> warnings_;
   std::map<std::string, Noted, std::less<>> noted_;
-  std::size_t errors_dropped_ = 0;
 };
 
 // A value and where it stands.
@@ -91,7 +88,10 @@ class Node {
   template <class F>
   void for_each_entry(F&& read) const {
     if (!expect_struct()) return;
-    for (const auto& [key, value] : value_->as_struct()) read(key, child(key, value));
+    for (const auto& [key, value] : value_->as_struct()) {
+      if (report_->full()) return;
+      read(key, child(key, value));
+    }
   }
   // The same for a map whose keys are names; others are reported and passed over.
   template <class F>
@@ -104,7 +104,10 @@ class Node {
   void for_each_item(F&& read) const {
     if (!expect_list()) return;
     std::size_t index = 0;
-    for (const Value& item : value_->as_list()) read(child(index++, item));
+    for (const Value& item : value_->as_list()) {
+      if (report_->full()) return;
+      read(child(index++, item));
+    }
   }
   [[nodiscard]] std::vector<std::string> texts() const;
 

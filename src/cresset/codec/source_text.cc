@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "cresset/text/utf8.h"
+
 namespace cresset::codec {
 
 namespace {
@@ -101,15 +103,6 @@ std::optional<TextFault> find_text_fault(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
-  for (std::size_t offset = 0; offset < text.size();) {
-    std::size_t length = 1;
-    if (!decode(text, offset, length)) return offset;
-    offset += length;
-  }
-  return std::nullopt;
-}
-
 std::string_view without_bom(std::string_view text) {
   return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
 }
@@ -129,12 +122,7 @@ std::size_t offset_of_character(std::string_view text, std::size_t count) {
   return find_nth(text, count, is_lead);
 }
 
-std::string clipped(std::string_view text) {
-  if (text.size() <= kClippedBytes) return std::string(text);
-  std::size_t end = kClippedBytes;
-  while (end > 0 && is_continuation(text[end])) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
+std::string clipped(std::string_view text) { return text::shorten(text, kClippedBytes); }
 
 std::size_t character_length(std::string_view text, std::size_t offset) {
   std::size_t length = 1;

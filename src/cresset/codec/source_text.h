@@ -24,9 +24,6 @@ struct TextFault {
 // than tab and line break.
 std::optional<TextFault> find_text_fault(std::string_view text);
 
-// Offset of the first byte that is no UTF-8.
-std::optional<std::size_t> find_invalid_utf8(std::string_view text);
-
 // Without the byte order mark.
 std::string_view without_bom(std::string_view text);
 

@@ -130,6 +130,10 @@ class Builder final : public YAML::EventHandler {
   }
 
   void add(const YAML::Mark& mark, YAML::anchor_t anchor, Value value, Extent extent) {
+    if (values_++ == limits_.values) {
+      throw YamlRefusal{mark, "more than " + std::to_string(limits_.values) + " values in one file",
+                        "split the file, or pass large values as artifacts"};
+    }
     if (anchor != 0) {
       spend(mark, extent.bytes);
       anchors_.insert_or_assign(anchor, Anchored{value, extent});
@@ -204,6 +208,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> frames_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
   std::size_t spent_ = 0;
+  std::size_t values_ = 0;  // keys too
   YAML::Mark document_mark_;
 };
 

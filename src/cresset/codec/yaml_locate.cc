@@ -81,8 +81,9 @@ class Finder final : public YAML::EventHandler {
       sought = sought_child(frame.sought, frame.index);
     }
     if (sought != nullptr) {
-      sought->value = to_position(text_, block && !key.is_null() ? key : mark);
-      sought->key = to_position(text_, key.is_null() ? mark : key);
+      places_.found(*sought, to_position(text_, block && !key.is_null() ? key : mark),
+                    to_position(text_, key.is_null() ? mark : key));
+      if (places_.all_found()) throw YamlRefusal{mark, "no more to find", {}};
     }
     return sought;
   }
@@ -108,7 +109,7 @@ void locate_yaml(std::string_view text, SoughtPlaces& places) {
   try {
     parse_yaml_events(text, finder);
   } catch (const YamlRefusal&) {
-    // What was found before the fault still stands; a text that read_documents accepted has none.
+    // All is found; or the text has a fault, before which what was found still stands.
   }
 }
 

@@ -55,7 +55,7 @@ class KeyIndex {
 
 class Parser {
  public:
-  Parser(std::string_view text, std::size_t depth_max) : scanner_(text), depth_max_(depth_max) {}
+  Parser(std::string_view text, const JsonLimits& limits) : scanner_(text), limits_(limits) {}
 
   bool read_document(Value& out) {
     scanner_.skip_space();
@@ -70,6 +70,12 @@ class Parser {
 
  private:
   bool read_value(Value& out) {
+    if (values_++ == limits_.values) {
+      return scanner_.fail(scanner_.offset(),
+                           fmt::format("more than {} values in one text; split it, or pass large "
+                                       "values as artifacts",
+                                       limits_.values));
+    }
     switch (scanner_.peek()) {
       case '{':
         return read_nested(out, &Parser::read_object);
@@ -108,10 +114,10 @@ class Parser {
   }
 
   bool read_nested(Value& out, bool (Parser::*read)(Value&)) {
-    if (depth_ == depth_max_) {
+    if (depth_ == limits_.depth) {
       return scanner_.fail(
           scanner_.offset(),
-          fmt::format("nested deeper than {} levels; make it flatter", depth_max_));
+          fmt::format("nested deeper than {} levels; make it flatter", limits_.depth));
     }
     ++depth_;
     const bool done = (this->*read)(out);
@@ -199,8 +205,9 @@ class Parser {
   }
 
   JsonScanner scanner_;
-  std::size_t depth_max_;
+  const JsonLimits& limits_;
   std::size_t depth_ = 0;
+  std::size_t values_ = 0;
 };
 
 Error refuse(std::string_view text, std::size_t offset, const std::string& message,
@@ -221,7 +228,7 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits, JsonEr
                               text.size(), limits.bytes),
                   detail);
   }
-  Parser parser(text, limits.depth);
+  Parser parser(text, limits);
   Value out;
   if (parser.read_document(out)) return out;
   return refuse(text, parser.scanner().fault_offset(), parser.scanner().fault_message(), detail);

@@ -14,6 +14,7 @@ namespace cresset::text {
 struct JsonLimits {
   std::size_t depth = 100;
   std::size_t bytes = 64u << 20;
+  std::size_t values = 8'000'000;  // two bytes of text can become a value of forty
 };
 
 // Where an error was met: line and column in characters, both from 1.
@@ -30,9 +31,10 @@ struct JsonError {
 
 // Strict JSON (RFC 8259), one document. Refused, each with its position: syntax errors, text after
 // the end, invalid UTF-8, a key that occurs twice, nesting deeper than `depth`, a text longer than
-// `bytes`, an integer literal beyond ±(2^53 − 1), which a number cannot hold exactly, and a number
-// that would become infinite, or zero though it is not. NaN and Infinity are no JSON. On failure
-// returns kInvalidArgument "line 3, column 7: …"; `detail`, when given, receives the parts.
+// `bytes` or with more than `values` values, an integer literal beyond ±(2^53 − 1), which a number
+// cannot hold exactly, and a number that would become infinite, or zero though it is not. NaN and
+// Infinity are no JSON. On failure returns kInvalidArgument "line 3, column 7: …"; `detail`, when
+// given, receives the parts.
 Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {},
                          JsonError* detail = nullptr);
 
