@@ -3,8 +3,35 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cresset/ports/testing/environments_contract.h"
+
 namespace cresset::ports::testing {
 namespace {
+
+struct FakeEnvironmentsWorld {
+  FakeEnvironmentsWorld() {
+    fake.add_program("tool", {"/fake/bin/tool", "1"});
+    fake.set_interpreter("/fake/no_python",
+                         make_error(Code::kFailedPrecondition, "/fake/no_python is no Python"));
+    fake.lose_requirement("cresset-probe-lost");
+  }
+  Environments& environments() { return fake; }
+  Environments& others() { return fake; }
+  EnvironmentReady next(Environments&) {
+    if (answers.empty()) answers = fake.poll();
+    EnvironmentReady first = std::move(answers.front());
+    answers.erase(answers.begin());
+    return first;
+  }
+  std::string python() { return "/usr/bin/python3"; }
+  std::string no_python() { return "/fake/no_python"; }
+  std::pair<std::string, std::string> program() { return {"tool", "/fake/bin"}; }
+  int built() { return fake.builds(); }
+
+  FakeEnvironments fake;
+  std::vector<EnvironmentReady> answers;
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, EnvironmentsContract, FakeEnvironmentsWorld);
 
 struct FakeEnvironmentsTest : public ::testing::Test {
   EnvironmentSpec spec(std::vector<std::string> requirements, bool offline = false) {
@@ -19,29 +46,6 @@ struct FakeEnvironmentsTest : public ::testing::Test {
   }
   FakeEnvironments environments;
 };
-
-TEST_F(FakeEnvironmentsTest, BuildsEqualRequirementsOnce) {
-  const Result<Environment> first = get(spec({"numpy"}));
-  const Result<Environment> second = get(spec({"numpy"}));
-  const Result<Environment> third = get(spec({"scipy"}));
-  EXPECT_EQ(first->python, second->python);
-  EXPECT_NE(first->python, third->python);
-  EXPECT_NE(first->fingerprint, third->fingerprint);
-  EXPECT_EQ(environments.builds(), 2);
-}
-
-TEST_F(FakeEnvironmentsTest, TheBaseServesWithoutRequirements) {
-  EXPECT_EQ(get(spec({}))->python, "/usr/bin/python3");
-  EXPECT_EQ(environments.builds(), 0);
-}
-
-TEST_F(FakeEnvironmentsTest, OfflineGivesOnlyWhatIsBuilt) {
-  const Result<Environment> missing = get(spec({"numpy"}, true));
-  EXPECT_EQ(missing.error().code, Code::kFailedPrecondition);
-  EXPECT_THAT(missing.error().message, ::testing::HasSubstr("numpy"));
-  ASSERT_TRUE(get(spec({"numpy"})));
-  EXPECT_TRUE(get(spec({"numpy"}, true)));
-}
 
 TEST_F(FakeEnvironmentsTest, FailsAsTold) {
   environments.lose_requirement("gone");
