@@ -95,11 +95,21 @@ class TaskChecker {
   }
 
   void check_selector(const std::string& selector, const Where& where) {
+    const Where place = where.at("parameterExpressionSelector");
     const auto parsed = text::CelExpression::parse(selector);
-    if (parsed) return;
-    add(where.at("parameterExpressionSelector"),
-        fmt::format("the selector cannot be read: {}", parsed.error().text()),
-        "write a CEL expression such as parseJson(string_value)[\"key\"]");
+    if (!parsed) {
+      return add(place, fmt::format("the selector cannot be read: {}", parsed.error().text()),
+                 "write a CEL expression such as parseJson(string_value)[\"key\"]");
+    }
+    static const Names kKnown{"string_value", "number_value", "bool_value",
+                              "struct_value", "list_value",   "null_value"};
+    parsed->visit_names([&](std::string_view name) {
+      if (kKnown.contains(name)) return;
+      add(place,
+          fmt::format("the selector names \"{}\", which does not exist{}", name,
+                      suggestion(name, kKnown)),
+          fmt::format("the value is seen as {}", shown_names(kKnown)));
+    });
   }
 
   static std::string origin(const model::ParameterSource& source) {
@@ -297,6 +307,13 @@ class TaskChecker {
       return add(where, fmt::format("the condition cannot be read: {}", parsed.error().text()),
                  "write a CEL expression such as inputs.parameter_values['x'] == 'yes'");
     }
+    parsed->visit_names([&](std::string_view name) {
+      if (name == "inputs") return;
+      add(where,
+          fmt::format("the condition names \"{}\", which does not exist{}", name,
+                      suggestion(name, Names{"inputs"})),
+          "a condition sees inputs.parameter_values['name'] and inputs.artifacts['name']");
+    });
     parsed->visit_parameter_names([&](std::string_view name) {
       if (is_item(name)) {
         return add(where,

@@ -76,4 +76,10 @@ bool CelExpression::visit_parameter_names(
   return uses == known;
 }
 
+void CelExpression::visit_names(const std::function<void(std::string_view)>& visit) const {
+  for (const CelNode& node : root_->tree.nodes) {
+    if (node.kind == Kind::kName) visit(node.name);
+  }
+}
+
 }  // namespace cresset::text

@@ -39,6 +39,8 @@ class CelExpression {
   // are all the parameters that the expression can read; false when a name is computed or the whole
   // of them is used.
   bool visit_parameter_names(const std::function<void(std::string_view)>& visit) const;
+  // Calls `visit(name)` for each top-level name, as often as it occurs.
+  void visit_names(const std::function<void(std::string_view)>& visit) const;
 
  private:
   struct Node;
