@@ -58,23 +58,25 @@ class ContainerChecker {
   void check_resources(const model::Resources& resources, const Where& where) {
     const auto cpu = [](std::string_view text) { return text::parse_cpu_millis(text); };
     const auto bytes = [](std::string_view text) { return text::parse_bytes(text); };
-    check_amount(resources.cpu_request, cpu, where.at("resourceCpuRequest"));
-    check_amount(resources.cpu_limit, cpu, where.at("resourceCpuLimit"));
-    check_amount(resources.memory_request, bytes, where.at("resourceMemoryRequest"));
-    check_amount(resources.memory_limit, bytes, where.at("resourceMemoryLimit"));
+    constexpr std::string_view kCpus = "write a number of CPUs such as 2, 0.5 or 500m";
+    constexpr std::string_view kBytes = "write an amount of memory such as 512Mi or 4G";
+    check_amount(resources.cpu_request, cpu, kCpus, where.at("resourceCpuRequest"));
+    check_amount(resources.cpu_limit, cpu, kCpus, where.at("resourceCpuLimit"));
+    check_amount(resources.memory_request, bytes, kBytes, where.at("resourceMemoryRequest"));
+    check_amount(resources.memory_limit, bytes, kBytes, where.at("resourceMemoryLimit"));
     const Where accelerator = where.at("accelerator");
     check_text(checked_, resources.accelerator_type, names_, accelerator.at("resourceType"));
-    check_amount(resources.accelerator_count, parse_count, accelerator.at("resourceCount"));
+    check_amount(resources.accelerator_count, parse_count, "write a whole number of devices",
+                 accelerator.at("resourceCount"));
   }
 
   template <class Parse>
-  void check_amount(const std::string& text, Parse parse, const Where& where) {
+  void check_amount(const std::string& text, Parse parse, std::string_view help,
+                    const Where& where) {
     if (text.empty()) return;
     if (has_references(Value(text))) return check_text(checked_, text, names_, where);
-    if (const auto amount = parse(text); !amount) {
-      checked_.problems.add(where, amount.error().text(),
-                            "write an amount such as 500m, 2 or 4Gi, or a whole number of devices");
-    }
+    if (const auto amount = parse(text); !amount)
+      checked_.problems.add(where, amount.error().text(), std::string(help));
   }
 
   void check_kubernetes(const model::KubernetesConfig& config) {

@@ -88,10 +88,18 @@ class TaskChecker {
     const std::optional<ParameterType> type = check_source(source, where);
     if (!type || target == nullptr || !source.selector.empty() || is_loop_items(input)) return;
     if (is_compatible(*type, target->type)) return;
-    add(where,
-        fmt::format("input \"{}\" of {} is a {}, and {} is a {}", input, task_.component,
+    add(origin_place(source, where),
+        fmt::format("input \"{}\" of {} takes a {}, and {} is a {}", input, task_.component,
                     to_string(target->type), origin(source), to_string(*type)),
         "take another value, or convert it in a step between");
+  }
+
+  static Where origin_place(const model::ParameterSource& source, const Where& where) {
+    if (std::holds_alternative<model::FromParent>(source.from))
+      return where.at("componentInputParameter");
+    if (std::holds_alternative<model::FromTask>(source.from))
+      return where.at("taskOutputParameter").at("outputParameterKey");
+    return where.at("taskFinalStatus");
   }
 
   void check_selector(const std::string& selector, const Where& where) {
@@ -221,7 +229,7 @@ class TaskChecker {
     const auto value = coerce(constant.value, target->type);
     if (!value) {
       return add(place,
-                 fmt::format("input \"{}\" of {} is a {}, and {} is none", input, task_.component,
+                 fmt::format("input \"{}\" of {} takes a {}, not {}", input, task_.component,
                              to_string(target->type), shown(constant.value)),
                  "change the value");
     }
@@ -415,7 +423,7 @@ class TaskChecker {
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (has_references(items[i]) || coerce(items[i], target->type)) continue;
       return add(where,
-                 fmt::format("item {} of the loop is {}, and input \"{}\" of {} is a {}", i,
+                 fmt::format("item {} of the loop is {}, and input \"{}\" of {} takes a {}", i,
                              shown(items[i]), iterator.item_input, task_.component,
                              to_string(target->type)),
                  "change the item, or the type of the input");
