@@ -1,8 +1,8 @@
 """Decorators of `kfp.dsl` that do nothing until someone needs what they make.
 
-A step runs one function of a module that may define many components and pipelines. Building those takes the
-whole SDK; so each decorated function waits as it is. When the real kfp is loaded later, they are built by it,
-in the order of their definition, and put in the place of the waiting ones.
+A step runs one function of a module that may define many components and pipelines. Building those
+takes the whole SDK; so each decorated function waits as it is. When the real kfp is loaded later,
+they are built by it, in the order of their definition, and put in the place of the waiting ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _waiting: list[Decorated] = []
 class Decorated:
     """A function under one of the decorators. Calling it calls the function."""
 
-    def __init__(self, decorator: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self, decorator: str, function: Callable[..., Any], options: dict[str, Any]
+    ) -> None:
         self.python_func = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__

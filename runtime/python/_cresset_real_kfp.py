@@ -1,8 +1,9 @@
 """The real kfp, for names that the runtime's own `kfp` lacks.
 
-The first such name makes the real package take the runtime's place in sys.modules. Modules of the runtime
-that are already imported go on working, and their classes (artifacts, annotations, final status) replace the
-real ones everywhere in the real package: a step never meets two classes of one name.
+The first such name makes the real package take the runtime's place in sys.modules. Modules of the
+runtime that are already imported go on working, and their classes (artifacts, annotations, final
+status) replace the real ones everywhere in the real package: a step never meets two classes of one
+name.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _State:
 
 
 def attribute(module: str, name: str) -> Any:
-    """A module of the runtime, else `name` of the real `module`. AttributeError when there is neither."""
+    """A module of the runtime, else `name` of the real `module`. AttributeError when neither."""
     if not _State.loaded and _has_module(f"{module}.{name}"):
         return importlib.import_module(f"{module}.{name}")
     try:
@@ -71,7 +72,7 @@ def _has_module(fullname: str) -> bool:
 
 
 def find_spec(fullname: str) -> ModuleSpec | None:
-    """For the import system: the real module `fullname`, unless the real kfp is already in place."""
+    """For the import system: the real `fullname`, unless the real kfp is in place already."""
     if _State.loading or _State.loaded:
         return None
     load(fullname)
@@ -107,18 +108,19 @@ def _path_elsewhere() -> list[str]:
 
 def _is_installed(path: list[str]) -> bool:
     spec = PathFinder.find_spec("kfp", path)
-    # Without an origin it is a folder of that name, such as an extension's that was left without its kfp.
+    # Without an origin it is a folder of that name, such as an extension's that was left without
+    # its kfp.
     return spec is not None and spec.origin is not None
 
 
 def load(wanted: str) -> None:
-    """Puts the real kfp in place. ModuleNotFoundError, naming `wanted` and the remedy, when there is none."""
+    """Puts the real kfp in place. ModuleNotFoundError, with the remedy, when there is none."""
     if _State.loading or _State.loaded:
         return
     elsewhere = _path_elsewhere()
     if not _is_installed(elsewhere):
         raise ModuleNotFoundError(
-            f"the step's runtime has no {wanted}, and its interpreter has no kfp that could supply it: "
+            f"the step's runtime has no {wanted}, and its interpreter no kfp that could supply it: "
             f"add kfp to the component's packages_to_install, or install it with "
             f"`{sys.executable} -m pip install kfp`",
             name="kfp",

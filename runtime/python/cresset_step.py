@@ -1,12 +1,14 @@
 """Entry of a lightweight component's step.
 
-python3 cresset_step.py --executor_input_file FILE --function_to_execute NAME --component_module_path SOURCE
+python3 cresset_step.py --executor_input_file FILE --function_to_execute NAME \
+    --component_module_path SOURCE
 """
 
 import os
 import sys
 
-# A child process of a step (multiprocessing's spawn) runs this file again under another name: it must do nothing.
+# A child process of a step (multiprocessing's spawn) runs this file again under another name: it
+# must do nothing.
 if __name__ == "__main__":
     os.environ["_KFP_RUNTIME"] = "true"
     folder = os.path.dirname(os.path.abspath(__file__))

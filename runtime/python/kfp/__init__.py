@@ -1,7 +1,8 @@
 """The part of `kfp` that a running step needs, without the SDK's imports.
 
-A step imports this package in place of the SDK, because runtime/python stands first on PYTHONPATH. A name
-or module that is not here comes from the real kfp when the interpreter has one (`_cresset_real_kfp`).
+A step imports this package in place of the SDK, because runtime/python stands first on PYTHONPATH.
+A name or module that is not here comes from the real kfp when the interpreter has one
+(`_cresset_real_kfp`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TYPE_CHECK = True
 
 
 def missing_names(module: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a module of this package: asks the real kfp's module of the same name."""
+    """The `__getattr__` of a module of this package: asks the real module of the same name."""
 
     def missing(name: str) -> Any:
         # The import system asks a package for private names that it may lack, and for its modules.
@@ -33,7 +34,7 @@ def missing_names(module: str) -> Callable[[str], Any]:
 
 
 class _MissingModules:
-    """Asked after every other finder: sends `import kfp.<module>` that this package lacks to the real kfp."""
+    """Asked after every other finder: what this package lacks comes from the real kfp."""
 
     @staticmethod
     def find_spec(fullname: str, path: Any = None, target: Any = None) -> Any:
@@ -46,8 +47,9 @@ class _MissingModules:
 
 sys.meta_path.append(_MissingModules)  # type: ignore[arg-type]
 
-# A program that a step starts and that is no component (a script that compiles pipelines, say) wants the whole SDK.
-# `python3 -m kfp.dsl.executor_main` imports this package while sys.argv[0] is "-m".
+# A program that a step starts and that is no component (a script that compiles pipelines, say)
+# wants the whole SDK. `python3 -m kfp.dsl.executor_main` imports this package while sys.argv[0] is
+# "-m".
 if os.environ.get("_KFP_RUNTIME") != "true" and sys.argv[:1] != ["-m"]:
     import _cresset_real_kfp
 

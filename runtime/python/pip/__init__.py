@@ -1,11 +1,12 @@
-"""Stands before the real pip on PYTHONPATH, for `python3 -m pip install` in the preamble of a component.
+"""Stands before the real pip on PYTHONPATH, for `python3 -m pip install` in preambles.
 
 Every other use of pip gets the real one.
 """
 
 import sys
 
-# While `python3 -m pip` looks for pip/__main__.py, sys.argv[0] is "-m". Any other import means the real package.
+# While `python3 -m pip` looks for pip/__main__.py, sys.argv[0] is "-m". Any other import means the
+# real package.
 if sys.argv[:1] != ["-m"]:
     import os
 

@@ -1,4 +1,4 @@
-"""`python3 -m pip`: an install of what is there already ends at once; everything else is the real pip's.
+"""`python3 -m pip`: an install of what is there ends at once; all else is the real pip's.
 
 kfp itself counts as there, because the runtime stands in for it. Nothing here touches the network.
 """
@@ -52,7 +52,7 @@ def is_kfp(requirement: str) -> bool:
 
 
 def _is_for_older_python(requirement: str) -> bool:
-    """The one marker of the SDK's preamble, judged without importing a parser: this runtime needs 3.9."""
+    """The one marker of the SDK's preamble, without a parser: this runtime needs 3.9."""
     marker = requirement.partition(";")[2].replace(" ", "").replace("'", '"')
     return marker == 'python_version<"3.9"'
 
@@ -95,8 +95,9 @@ def main(arguments: list[str]) -> int:
     status = _run_real_pip(arguments if missing is None else _without_kfp(arguments))
     if status != 0 and missing:
         print(
-            f"error: the step asks pip for {', '.join(missing)}, which its interpreter {sys.executable} does not "
-            "hold and a step may not download: add it to the component's packages_to_install, or install it there",
+            f"error: the step asks pip for {', '.join(missing)}, which its interpreter "
+            f"{sys.executable} does not hold and a step may not download: add it to the "
+            "component's packages_to_install, or install it there",
             file=sys.stderr,
         )
     return status

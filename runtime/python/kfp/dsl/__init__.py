@@ -1,7 +1,7 @@
 """`kfp.dsl` as a running step sees it: annotations, artifact classes, placeholders.
 
-What is needed to write pipelines and not to run a step (If, ParallelFor, PipelineTask …) comes from the real
-kfp when it is installed. Decorators are here in a form that does no harm.
+What is needed to write pipelines and not to run a step (If, ParallelFor, PipelineTask …) comes from
+the real kfp when it is installed. Decorators are here in a form that does no harm.
 """
 
 import os
@@ -66,13 +66,14 @@ __all__ = [
 
 _DECORATORS = ("component", "container_component", "notebook_component", "pipeline")
 
-# A containerised component's module still has its decorators, a lightweight component's source has none.
+# A containerised component's module still has its decorators, a lightweight component's source has
+# none.
 if os.environ.get("_KFP_RUNTIME") != "true":
     __all__ += _DECORATORS
 
 
 def run_notebook(**parameters: object) -> None:
-    """Runs the component's notebook; the source of a notebook component puts the real one in this place."""
+    """Runs the notebook; the source of a notebook component puts the real one in this place."""
     raise NotImplementedError("dsl.run_notebook() works only inside a notebook component")
 
 

@@ -1,7 +1,7 @@
-"""JSON without importing json, which costs a step several milliseconds (it needs re, enum, functools …).
+"""JSON without importing json, which costs a step several milliseconds (re, enum, functools …).
 
-Both functions use the compiled half of the standard library's json, and the library itself for whatever that half
-does not take as expected, so that results and errors are always the library's.
+Both functions use the compiled half of the standard library's json, and the library itself for
+whatever that half does not take as expected, so that results and errors are always the library's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes logging.info() of a component appear in the step's log, at no cost where logging is not used."""
+"""Makes logging.info() of a component appear in the step's log; no cost where it is not used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def configure_on_import() -> None:
-    """Sets up the root logger: at once when logging is loaded, else right after its first import."""
+    """Sets up the root logger: at once when logging is loaded, else after its first import."""
     if "logging" in sys.modules:
         _configure()
     else:

@@ -1,4 +1,4 @@
-"""What a function returned, checked against what it declares, and the file that tells the engine."""
+"""What a function returned, against what it declares, and the file that tells the engine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def collect(
 
 
 def _is_named_tuple(declared: Any) -> bool:
-    return isinstance(declared, type) and issubclass(declared, tuple) and hasattr(declared, "_fields")
+    return (
+        isinstance(declared, type) and issubclass(declared, tuple) and hasattr(declared, "_fields")
+    )
 
 
 def _fields(result: Any, declared: Any, function: str) -> list[tuple[str, Any]]:
@@ -138,7 +140,9 @@ def _put_artifact(name: str, value: Any, function: str, artifacts: dict[str, Any
         artifacts[name] = value
         return
     if not _is_artifact(assigned):
-        raise ContractError(f"the executor input gives no place for output {name!r} of {function!r}")
+        raise ContractError(
+            f"the executor input gives no place for output {name!r} of {function!r}"
+        )
     payload = bytes(value) if isinstance(value, (bytes, bytearray)) else str(value).encode()
     os.makedirs(os.path.dirname(assigned.path), exist_ok=True)
     with open(assigned.path, "wb") as file:
@@ -208,7 +212,8 @@ def _to_json(output: dict[str, Any]) -> str:
         pass
     import json
 
-    # Slow, and only when something does not fit: metadata may hold NaN, which becomes text; a value may not.
+    # Slow, and only when something does not fit: metadata may hold NaN, which becomes text; a value
+    # may not.
     for name, value in output.get("parameterValues", {}).items():
         _encode(name, value)
     for name, entry in output.get("artifacts", {}).items():

@@ -8,13 +8,14 @@ if TYPE_CHECKING:
 
 
 class _DataclassFields:
-    """Makes dataclasses.asdict() and replace() work; the dataclasses module is slow and loaded only for them."""
+    """Makes dataclasses.asdict() and replace() work; only they load the slow module."""
 
     def __get__(self, instance: object, owner: type[_Record]) -> object:
         from dataclasses import field, make_dataclass
 
         fields = [(name, object, field(default=None)) for name in owner._fields]
-        return make_dataclass(owner.__name__, fields).__dataclass_fields__  # type: ignore[attr-defined]
+        made: Any = make_dataclass(owner.__name__, fields)
+        return made.__dataclass_fields__
 
 
 class _Record:
@@ -63,8 +64,7 @@ class PipelineTaskFinalStatus(_Record):
             state=payload.get("state"),
             pipeline_job_resource_name=payload.get("pipelineJobResourceName")
             or payload.get("pipeline_job_resource_name"),
-            pipeline_task_name=payload.get("pipelineTaskName")
-            or payload.get("pipeline_task_name"),
+            pipeline_task_name=payload.get("pipelineTaskName") or payload.get("pipeline_task_name"),
             error_code=error.get("code"),
             error_message=error.get("message"),
         )

@@ -85,7 +85,8 @@ def _annotations(function: Any) -> dict[str, Any]:
 def resolve(annotation: Any, namespace: dict[str, Any]) -> Any:
     """Evaluates annotations that are text, also inside Input[…] and List[…].
 
-    Text that cannot be evaluated stays text: what the engine passes decides then what the parameter is.
+    Text that cannot be evaluated stays text: what the engine passes decides then what the parameter
+    is.
     """
     text = getattr(annotation, "__forward_arg__", annotation)
     if isinstance(text, str):

@@ -39,8 +39,8 @@ _DYNAMIC = frozenset("__builtins__ __dict__ dir eval exec globals locals modules
 def load_source(path: str) -> ModuleType:
     """Runs the file as a module that is named after it, with its folder first on sys.path.
 
-    Named and on the path, so that a child process can import what it must unpickle. The code is not cached on
-    disk: a step's source is run once, in a folder of its own.
+    Named and on the path, so that a child process can import what it must unpickle. The code is not
+    cached on disk: a step's source is run once, in a folder of its own.
     """
     path = os.path.abspath(path)
     folder, file = os.path.split(path)

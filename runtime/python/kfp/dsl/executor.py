@@ -26,7 +26,7 @@ _ABSENT = object()
 
 
 class Executor:
-    """One call of one function. Makes the artifacts on construction, calls and writes in execute()."""
+    """One call of one function. Makes the artifacts when made, calls and writes in execute()."""
 
     def __init__(
         self, executor_input: dict[str, Any], function_to_execute: Callable[..., Any]
@@ -87,7 +87,7 @@ class Executor:
         return positional, named
 
     def _argument(self, parameter: _signature.Parameter) -> Any:
-        """What the engine passes for it, or _ABSENT. What is passed counts more than the annotation."""
+        """What the engine passes, or _ABSENT. What is passed counts more than the annotation."""
         name, annotation = parameter.name, parameter.annotation
         if isinstance(annotation, OutputPath) or annotation is OutputPath:
             return self._output_path(name)
@@ -110,10 +110,13 @@ class Executor:
 
     def _embedded(self, parameter: _signature.Parameter) -> Any:
         namespace = self.func.__globals__
-        path = namespace.get("__KFP_EMBEDDED_ASSET_FILE") or namespace.get("__KFP_EMBEDDED_ASSET_DIR")
+        path = namespace.get("__KFP_EMBEDDED_ASSET_FILE") or namespace.get(
+            "__KFP_EMBEDDED_ASSET_DIR"
+        )
         if not path:
             raise ContractError(
-                f"input {parameter.name!r} is declared EmbeddedInput, but the component's source holds no archive"
+                f"input {parameter.name!r} is declared EmbeddedInput, "
+                "but the component's source holds no archive"
             )
         cls = parameter.type if is_artifact_class(parameter.type) else artifact_types.Artifact
         artifact = cls()
@@ -131,9 +134,7 @@ class Executor:
                 raise ContractError(f"cannot make the folder of an output: {error}") from None
 
 
-def _make_all(
-    given: dict[str, Any], declared: dict[str, _signature.Parameter]
-) -> dict[str, Any]:
+def _make_all(given: dict[str, Any], declared: dict[str, _signature.Parameter]) -> dict[str, Any]:
     """Artifact objects by name: a list where the function declares one, else the first or None."""
     made: dict[str, Any] = {}
     for name, entry in given.items():
@@ -152,7 +153,7 @@ def _make_all(
 def create_artifact_instance(
     runtime_artifact: dict[str, Any], fallback_artifact_cls: Any = artifact_types.Artifact
 ) -> Any:
-    """An artifact of the class that its type names, or of the declared class where that is narrower."""
+    """An artifact of the class that its type names, or of the declared one if narrower."""
     title = (runtime_artifact.get("type") or {}).get("schemaTitle", "")
     cls: Any = artifact_types._SCHEMA_TITLE_TO_TYPE.get(title)
     declared = fallback_artifact_cls

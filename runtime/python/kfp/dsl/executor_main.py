@@ -1,7 +1,7 @@
 """`python3 -m kfp.dsl.executor_main`: one step, from its command line to its output file.
 
-Exit status: 0 when the function returned and its outputs are written, 1 when it raised or broke the contract,
-2 on wrong use; a SystemExit of the function stays what it is.
+Exit status: 0 when the function returned and its outputs are written, 1 when it raised, broke the
+contract, or could not be found; a SystemExit of the function stays what it is.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Where the pipeline's workspace lies. A pod mounts it at the fixed place; an engine that cannot mount says where.
+# Where the pipeline's workspace lies. A pod mounts it at the fixed place; an engine that cannot
+# mount says where.
 WORKSPACE_MOUNT_PATH = os.environ.get("CRESSET_WORKSPACE") or "/kfp-workspace"
 
 _FILE = "file://"

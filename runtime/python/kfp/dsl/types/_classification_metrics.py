@@ -45,9 +45,7 @@ class ClassificationMetrics(Artifact):
             )
         rows[_index(names, row_category)] = {"row": list(row)}
 
-    def log_confusion_matrix_cell(
-        self, row_category: str, col_category: str, value: float
-    ) -> None:
+    def log_confusion_matrix_cell(self, row_category: str, col_category: str, value: float) -> None:
         rows, names = self._confusion_matrix()
         rows[_index(names, row_category)]["row"][_index(names, col_category)] = value
 
@@ -92,9 +90,7 @@ class SlicedClassificationMetrics(Artifact):
     def set_confusion_matrix_categories(self, slice: str, categories: Iterable[str]) -> None:
         self._of(slice).set_confusion_matrix_categories(categories)
 
-    def log_confusion_matrix_row(
-        self, slice: str, row_category: str, row: Sequence[float]
-    ) -> None:
+    def log_confusion_matrix_row(self, slice: str, row_category: str, row: Sequence[float]) -> None:
         self._of(slice).log_confusion_matrix_row(row_category, row)
 
     def log_confusion_matrix_cell(

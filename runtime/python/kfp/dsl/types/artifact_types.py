@@ -55,7 +55,7 @@ class Metrics(Artifact):
 
 
 def get_uri(suffix: str = "Output") -> str:
-    """A URI below the running task's own folder, for an artifact that the function builds itself."""
+    """A URI below the running task's folder, for an artifact that the function builds itself."""
     if CONTAINER_TASK_ROOT is None:
         raise RuntimeError("dsl.get_uri() has an answer only while a step runs")
     return os.path.join(convert_local_path_to_remote_path(CONTAINER_TASK_ROOT), suffix)

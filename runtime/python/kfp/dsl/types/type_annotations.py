@@ -175,7 +175,8 @@ def maybe_strip_optional_from_annotation(annotation: Any) -> Any:
 
 
 def is_union(annotation: object) -> bool:
-    # By name: the class of `int | None` differs between Python versions, and a name needs no import.
+    # By name: the class of `int | None` differs between Python versions, and a name needs no
+    # import.
     return type(annotation).__name__ in ("UnionType", "_UnionGenericAlias", "Union")
 
 
