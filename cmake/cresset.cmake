@@ -28,6 +28,7 @@ find_package(fmt 9 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
 

@@ -143,7 +143,8 @@ std::string encode_event(const dag::Event& event) {
 }
 
 Result<dag::Event> decode_event(const std::string& payload) {
-  auto value = text::parse_json(payload, {.depth = 200, .bytes = std::size_t{1} << 30});
+  auto value = text::parse_json(
+      payload, {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30});
   if (!value)
     return make_error(Code::kDataLoss, "a stored event cannot be read: {}", value.error().message);
   return Decoder(*value).decode();

@@ -68,6 +68,19 @@ Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs)
   return root;
 }
 
+// An input that the component does not declare keeps the kind of value that it had.
+Result<Value> read_change(const dag::LeafTask& leaf, const std::string& name,
+                          const std::string& given) {
+  auto declared = leaf.component->input_parameters.find(name);
+  if (declared == leaf.component->input_parameters.end()) {
+    if (leaf.inputs.parameters.find(name)->second.is_string()) return Value(given);
+    return text::parse_json(given);
+  }
+  CR_TRY(Value value, codec::parse_parameter_text(name, declared->second.type, given));
+  CR_TRY_VOID(codec::check_parameter(declared->second, name, value));
+  return value;
+}
+
 // The spec is one or two documents, or one that holds both (kfp.md §1.1).
 Result<std::pair<Value, Value>> split_spec(const std::string& spec) {
   CR_TRY(std::vector<Value> documents, codec::read_documents(spec));
@@ -86,7 +99,7 @@ Result<std::pair<Value, Value>> split_spec(const std::string& spec) {
 }  // namespace
 
 Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const std::string& spec,
-                          const model::Parameters& changes, RunRequest& request) {
+                          const model::ByName<std::string>& changes, RunRequest& request) {
   const dag::TaskBrief brief = plan.brief(task);
   if (brief.kind != model::TaskKind::kContainer && brief.kind != model::TaskKind::kImporter) {
     return make_error(Code::kFailedPrecondition, "\"{}\" is a {}: name one of the steps inside it",
@@ -100,16 +113,13 @@ Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const st
   dag::LeafTask leaf = plan.leaf(task);
   std::vector<std::string> names;
   for (const auto& [name, value] : leaf.inputs.parameters) names.push_back(name);
-  for (const auto& [name, value] : changes) {
+  for (const auto& [name, change] : changes) {
     auto it = leaf.inputs.parameters.find(name);
     if (it == leaf.inputs.parameters.end()) {
       return make_error(Code::kInvalidArgument, "\"{}\" has no parameter \"{}\"{}", brief.path,
                         name, text::did_you_mean_suffix(name, names));
     }
-    auto declared = leaf.component->input_parameters.find(name);
-    if (declared != leaf.component->input_parameters.end())
-      CR_TRY_VOID(codec::check_parameter(declared->second, name, value));
-    it->second = value;
+    CR_TRY(it->second, read_change(leaf, name, change));
   }
   CR_TRY(auto documents, split_spec(spec));
   auto& [pipeline, platform] = documents;

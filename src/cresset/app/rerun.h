@@ -12,6 +12,6 @@ namespace cresset::app {
 // it was given in its run. `spec` is the text of the run's pipeline. `changes` replace parameters
 // by name; a name that the task does not have is kInvalidArgument, a group kFailedPrecondition.
 Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const std::string& spec,
-                          const model::Parameters& changes, RunRequest& request);
+                          const model::ByName<std::string>& changes, RunRequest& request);
 
 }  // namespace cresset::app

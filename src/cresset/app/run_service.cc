@@ -254,7 +254,7 @@ Result<void> RunService::reopen(const model::RunId& run) {
 }
 
 Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::string& task_path,
-                                          const model::Parameters& changes) {
+                                          const model::ByName<std::string>& changes) {
   CR_TRY(Loaded loaded, load(run));
   CR_TRY(const dag::TaskOrdinal task, find_task(*loaded.plan, task_path));
   CR_TRY(const ports::RunDefinition definition, ports_.store.definition(run));
@@ -265,6 +265,11 @@ Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::st
   CR_TRY_VOID(isolate_task(*loaded.plan, task, definition.spec, changes, request));
   request.name = fmt::format("{} ({})", loaded.record.name, task_path);
   return request;
+}
+
+Result<std::unique_ptr<dag::Plan>> RunService::plan(const model::RunId& run) {
+  CR_TRY(Loaded loaded, load(run));
+  return std::move(loaded.plan);
 }
 
 Result<model::RunView> RunService::view(const model::RunId& run) {
@@ -306,20 +311,6 @@ Result<dag::TaskOrdinal> RunService::find_task(const dag::Plan& plan, const std:
                       by_end.size());
   return make_error(Code::kNotFound, "the run has no task \"{}\"{}", path,
                     text::did_you_mean_suffix(path, paths));
-}
-
-Result<void> RunService::remove(const model::RunId& run) {
-  CR_TRY(const ports::RunRecord record, ports_.store.find_run(run));
-  CR_TRY_VOID(ports_.store.remove_run(run));
-  const std::string artifacts =
-      fmt::format("{}/{}/{}", home_.artifacts_dir(), record.pipeline, run.str());
-  for (const std::string& folder : {home_.run_dir(run), artifacts}) {
-    auto removed = wait_for(ports::RemoveFolder{folder});
-    if (!removed)
-      return std::move(removed).error().with(
-          "the run is forgotten, but its files are not all gone");
-  }
-  return {};
 }
 
 }  // namespace cresset::app

@@ -47,6 +47,12 @@ struct Explanation {
   std::vector<Ingredient> ingredients;
 };
 
+struct Garbage {
+  std::string path;
+  std::string what;  // "working folder of a finished step"
+  std::int64_t bytes = 0;
+};
+
 // The use cases of one home. One thread. All methods that take a RunId expect a full id; resolve()
 // makes one.
 class RunService {
@@ -87,10 +93,15 @@ class RunService {
   // again. drive() then runs it.
   Result<void> reopen(const model::RunId& run);
   // A request for a run of one step of an earlier run alone, with its real inputs; `changes`
-  // replace parameters by name.
+  // replace parameters by name, each a text as after `-p`.
   Result<RunRequest> make_rerun(const model::RunId& run, const std::string& task_path,
-                                const model::Parameters& changes);
+                                const model::ByName<std::string>& changes);
 
+  // The run as it stands.
+  Result<std::unique_ptr<dag::Plan>> plan(const model::RunId& run);
+  // A task by its path, by the end of it, or by its name where that is unique. kNotFound with a
+  // suggestion.
+  static Result<dag::TaskOrdinal> find_task(const dag::Plan& plan, const std::string& path);
   Result<model::RunView> view(const model::RunId& run);
   Result<std::vector<ports::RunRecord>> list();
   // kFailedPrecondition "run.already_finished" when there is nothing to cancel. The engine carries
@@ -99,8 +110,13 @@ class RunService {
   Result<void> cancel(const model::RunId& run, bool kill);
   Result<bool> has_live_engine(const model::RunId& run);
   Result<Explanation> explain(const model::RunId& run, const std::string& task_path);
-  Result<void> remove(const model::RunId& run);  // record, folder and artifacts;
-                                                 // kFailedPrecondition while it is live
+  // Record, folder and artifacts. kFailedPrecondition while it is live, and while a later run holds
+  // results that it took from this one.
+  Result<void> remove(const model::RunId& run);
+  // Frees what no run needs: files of runs that are gone, and the working folders of steps of
+  // finished runs (not their logs, outputs and artifacts). With `dry_run` it only says what it
+  // would.
+  Result<std::vector<Garbage>> collect_garbage(bool dry_run);
 
   [[nodiscard]] const Home& home() const { return home_; }
 
@@ -120,7 +136,8 @@ class RunService {
   Result<void> check_cluster_objects(const model::Pipeline& pipeline);
   Result<void> check_interpreter(const model::Pipeline& pipeline, RunOptions& options);
   Result<ports::FileAnswer> wait_for(ports::FileJob job);
-  Result<dag::TaskOrdinal> find_task(const dag::Plan& plan, const std::string& path);
+  Result<std::vector<std::string>> list_names(const std::string& folder);
+  Result<void> check_unused(const ports::RunRecord& record);
 
   Home home_;
   Ports ports_;

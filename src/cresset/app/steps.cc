@@ -76,9 +76,10 @@ void Steps::look_up(dag::TaskOrdinal task) {
     return miss();
   }
   if (!*match) return miss();
-  auto decoded =
-      text::parse_json((*match)->step.outputs, {.depth = 200, .bytes = std::size_t{1} << 30})
-          .and_then([](Value value) { return codec::decode_bindings(value); });
+  auto decoded = text::parse_json(
+                     (*match)->step.outputs,
+                     {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30})
+                     .and_then([](Value value) { return codec::decode_bindings(value); });
   if (!decoded) return miss();
   work->outputs = *std::move(decoded);
   work->hit_from = (*match)->run;

@@ -48,20 +48,6 @@ Value bindings_value(const model::Bindings& bindings, F&& artifact_to_value) {
       {{"parameters", Value(std::move(parameters))}, {"artifacts", Value(std::move(artifacts))}});
 }
 
-Value task_value(const model::TaskView& task) {
-  return Value::make_struct({{"path", task.path},
-                             {"name", task.name},
-                             {"kind", to_string(task.kind)},
-                             {"state", to_string(task.state)},
-                             {"cached", task.cached},
-                             {"attempts", task.attempts},
-                             {"error", failure_value(task.error)},
-                             {"inputs", to_value(task.inputs)},
-                             {"outputs", to_value(task.outputs)},
-                             {"started_at", time_value(task.started_at)},
-                             {"finished_at", time_value(task.finished_at)}});
-}
-
 Error damaged(std::string_view what) {
   return make_error(Code::kDataLoss,
                     "the stored record is damaged: {} is missing or of the wrong kind", what);
@@ -75,10 +61,24 @@ Result<std::string> text_field(const Value& value, std::string_view name) {
 
 }  // namespace
 
+Value to_value(const model::TaskView& task) {
+  return Value::make_struct({{"path", task.path},
+                             {"name", task.name},
+                             {"kind", to_string(task.kind)},
+                             {"state", to_string(task.state)},
+                             {"cached", task.cached},
+                             {"attempts", task.attempts},
+                             {"error", failure_value(task.error)},
+                             {"inputs", to_value(task.inputs)},
+                             {"outputs", to_value(task.outputs)},
+                             {"started_at", time_value(task.started_at)},
+                             {"finished_at", time_value(task.finished_at)}});
+}
+
 Value to_value(const model::RunView& run) {
   Value::List tasks;
   tasks.reserve(run.tasks.size());
-  for (const model::TaskView& task : run.tasks) tasks.push_back(task_value(task));
+  for (const model::TaskView& task : run.tasks) tasks.push_back(to_value(task));
   return Value::make_struct({{"id", run.id.str()},
                              {"name", run.name},
                              {"state", to_string(run.state)},

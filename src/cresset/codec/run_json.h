@@ -11,6 +11,7 @@ namespace cresset::codec {
 // artifact is
 // {"name", "type" (its schema title), "uri", "metadata"}.
 Value to_value(const model::RunView& run);
+Value to_value(const model::TaskView& task);
 Value to_value(const model::Bindings& bindings);
 
 // Without loss, for the store. Decoding fails with kDataLoss on anything that encode did not write.

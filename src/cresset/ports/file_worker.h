@@ -63,9 +63,26 @@ struct PathKinds {
   std::vector<Kind> kinds;
 };
 
-using FileJob =
-    std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath, StatPaths>;
-using FileAnswer = std::variant<FileContents, Digests, Tail, Done, PathKinds>;
+// What lies directly in a folder, sorted; nothing when there is no such folder.
+struct ListFolder {
+  std::string path;
+};
+struct FolderNames {
+  std::vector<std::string> names;
+};
+
+// How many bytes the files at each path hold together, links not followed; 0 for what is not there.
+struct MeasurePaths {
+  std::vector<std::string> paths;
+};
+struct PathSizes {
+  std::vector<std::int64_t> bytes;
+};
+
+using FileJob = std::variant<ReadFiles, DigestPaths, ReadTail, MakeFolder, RemoveFolder, CopyPath,
+                             StatPaths, ListFolder, MeasurePaths>;
+using FileAnswer =
+    std::variant<FileContents, Digests, Tail, Done, PathKinds, FolderNames, PathSizes>;
 
 struct FileJobDone {
   std::uint64_t job = 0;

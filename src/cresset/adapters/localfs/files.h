@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cresset/base/result.h"
 
@@ -29,6 +30,13 @@ Result<std::string> read_tail(const std::string& path, std::int64_t bytes_max);
 
 // With all folders above it. Fine when it is there.
 Result<void> make_folder(const std::string& path);
+
+// What lies directly in a folder, sorted; nothing when there is no such folder.
+Result<std::vector<std::string>> list_folder(const std::string& path);
+
+// Bytes of the files below, links not followed; 0 when there is nothing. What vanishes meanwhile
+// does not count.
+Result<std::int64_t> measure_tree(const std::string& path);
 
 // A file, a link itself, or a folder with all below it; never what a link leads to. Absent is fine.
 // Folders that deny writing are opened up first.

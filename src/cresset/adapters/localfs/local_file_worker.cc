@@ -90,6 +90,20 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::StatPaths
   return ports::FileAnswer(std::move(kinds));
 }
 
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ListFolder& job) {
+  CR_TRY(std::vector<std::string> names, list_folder(job.path));
+  return ports::FileAnswer(ports::FolderNames{std::move(names)});
+}
+
+Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MeasurePaths& job) {
+  ports::PathSizes sizes;
+  for (const std::string& path : job.paths) {
+    CR_TRY(const std::int64_t bytes, measure_tree(path));
+    sizes.bytes.push_back(bytes);
+  }
+  return ports::FileAnswer(std::move(sizes));
+}
+
 }  // namespace
 
 LocalFileWorker::LocalFileWorker(DigestOptions digests, std::function<void()> wake)

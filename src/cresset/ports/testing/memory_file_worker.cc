@@ -167,6 +167,32 @@ Result<FileAnswer> carry_out_on(MemoryFiles& files, const StatPaths& job) {
   return FileAnswer(std::move(kinds));
 }
 
+Result<FileAnswer> carry_out_on(MemoryFiles& files, const ListFolder& job) {
+  FolderNames names;
+  const std::optional<std::string> folder = files.resolve(job.path);
+  const MemoryFiles::Node* node = folder ? files.node_at(*folder) : nullptr;
+  if (node == nullptr) return FileAnswer(std::move(names));
+  if (node->type != Type::kFolder) return make_error(Code::kUnknown, "{} is no folder", job.path);
+  for (const auto& [path, child] : files.below(*folder)) {
+    if (path.find('/', folder->size() + 1) == std::string::npos)
+      names.names.push_back(path.substr(folder->size() + 1));
+  }
+  return FileAnswer(std::move(names));
+}
+
+Result<FileAnswer> carry_out_on(MemoryFiles& files, const MeasurePaths& job) {
+  PathSizes sizes;
+  for (const std::string& path : job.paths) {
+    std::int64_t bytes = 0;
+    std::map<std::string, MemoryFiles::Node> all = files.below(path);
+    if (const MemoryFiles::Node* node = files.node_at(path)) all.emplace(path, *node);
+    for (const auto& [child, node] : all)
+      bytes += node.type == Type::kFile ? static_cast<std::int64_t>(node.content.size()) : 0;
+    sizes.bytes.push_back(bytes);
+  }
+  return FileAnswer(std::move(sizes));
+}
+
 }  // namespace
 
 void MemoryFileWorker::submit(std::uint64_t job, FileJob work) {

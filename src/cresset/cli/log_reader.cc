@@ -1,0 +1,100 @@
+#include "cresset/cli/log_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace cresset::cli {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 1 << 20;
+
+}  // namespace
+
+LogReader::LogReader(ports::LogStore& logs, Terminal& terminal, std::string scope, Look look)
+    : logs_(logs), terminal_(terminal), scope_(std::move(scope)), look_(look) {}
+
+bool LogReader::in_scope(const std::string& path) const {
+  if (scope_.empty() || path == scope_) return true;
+  return path.size() > scope_.size() && path.starts_with(scope_) &&
+         (path[scope_.size()] == '/' || path[scope_.size()] == '[');
+}
+
+Result<void> LogReader::read(const dag::Plan& plan) {
+  std::set<std::pair<dag::TaskOrdinal, std::uint32_t>> live;
+  for (const auto& attempt : plan.live_attempts()) live.insert(attempt);
+  for (const auto& attempt : plan.attempts()) {
+    auto known = cursors_.find(attempt);
+    if (known == cursors_.end()) {
+      std::string path = plan.brief(attempt.first).path;
+      const bool wanted = in_scope(path);
+      known = cursors_.emplace(attempt, Cursor{}).first;
+      known->second.path = std::move(path);
+      known->second.drained = !wanted;
+    }
+    Cursor& cursor = known->second;
+    if (cursor.drained) continue;
+    CR_TRY_VOID(read_attempt({plan.context().id, attempt.first, attempt.second}, cursor));
+    if (live.contains(attempt)) continue;
+    cursor.drained = true;
+    if (cursor.partial.empty()) continue;
+    print_line(cursor, cursor.partial + "\n");
+    cursor.partial.clear();
+  }
+  return {};
+}
+
+Result<void> LogReader::read_attempt(const model::AttemptId& id, Cursor& cursor) {
+  while (!terminal_.out_is_closed()) {
+    CR_TRY(const std::string text, logs_.read(id, cursor.offset, kReadBytes));
+    if (text.empty()) return {};
+    if (look_.timestamps) {
+      CR_TRY(cursor.chunks, logs_.chunks(id));
+    }
+    cursor.offset += text.size();
+    print_lines(cursor, text);
+  }
+  return {};
+}
+
+void LogReader::print_lines(Cursor& cursor, std::string_view text) {
+  const std::size_t last = text.rfind('\n');
+  if (last == std::string_view::npos) {
+    cursor.partial += text;
+    return;
+  }
+  const std::string whole = std::exchange(cursor.partial, std::string(text.substr(last + 1))) +
+                            std::string(text.substr(0, last + 1));
+  if (!look_.prefix && !look_.timestamps) return terminal_.out(whole);
+  std::string_view rest = whole;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n') + 1);
+    print_line(cursor, line);
+    cursor.line_offset += line.size();
+    rest.remove_prefix(line.size());
+  }
+}
+
+void LogReader::print_line(const Cursor& cursor, std::string_view line) {
+  std::string out;
+  if (look_.timestamps) {
+    const auto after =
+        std::ranges::upper_bound(cursor.chunks, cursor.line_offset, {},
+                                 [](const ports::LogChunk& chunk) { return chunk.offset; });
+    if (after != cursor.chunks.begin()) out += to_rfc3339(std::prev(after)->at) + " ";
+  }
+  if (look_.prefix) out += cursor.path + " | ";
+  terminal_.out(out + std::string(line));
+}
+
+void LogReader::flush() {
+  for (auto& [attempt, cursor] : cursors_) {
+    if (!cursor.partial.empty()) print_line(cursor, cursor.partial + "\n");
+    cursor.partial.clear();
+  }
+}
+
+}  // namespace cresset::cli

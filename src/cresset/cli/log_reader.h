@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cresset/base/result.h"
+#include "cresset/cli/terminal.h"
+#include "cresset/dag/plan.h"
+#include "cresset/ports/log_store.h"
+
+namespace cresset::cli {
+
+// Copies the logs of a run's attempts to the terminal as they grow, whole lines at a time.
+class LogReader {
+ public:
+  struct Look {
+    bool prefix = false;
+    bool timestamps = false;
+  };
+  // `scope`: the path of a task, whose steps alone are read; empty = all.
+  LogReader(ports::LogStore& logs, Terminal& terminal, std::string scope, Look look);
+
+  // Prints what has come since the last call. Each attempt's output stays together within a call.
+  Result<void> read(const dag::Plan& plan);
+  // Prints last lines that have no line break yet.
+  void flush();
+
+ private:
+  struct Cursor {
+    std::string path;
+    std::uint64_t offset = 0;
+    std::uint64_t line_offset = 0;  // where `partial` starts in the log
+    std::string partial;
+    std::vector<ports::LogChunk> chunks;
+    bool drained = false;
+  };
+  Result<void> read_attempt(const model::AttemptId& id, Cursor& cursor);
+  void print_lines(Cursor& cursor, std::string_view text);
+  void print_line(const Cursor& cursor, std::string_view line);
+  [[nodiscard]] bool in_scope(const std::string& path) const;
+
+  ports::LogStore& logs_;
+  Terminal& terminal_;
+  std::string scope_;
+  Look look_;
+  std::map<std::pair<dag::TaskOrdinal, std::uint32_t>, Cursor> cursors_;
+};
+
+}  // namespace cresset::cli

@@ -1,0 +1,70 @@
+#include <memory>
+#include <optional>
+
+#include "cresset/cli/log_reader.h"
+#include "cresset/cli/verbs.h"
+
+namespace cresset::cli {
+
+namespace {
+
+// Nobody asks for anything: the signals act as they do by default.
+class NoInterrupts final : public app::Interrupts {
+ public:
+  explicit NoInterrupts(const Terminal& terminal) : terminal_(terminal) {}
+  // A reader that has left ends the following.
+  int level() override { return terminal_.out_is_closed() ? 1 : 0; }
+
+ private:
+  const Terminal& terminal_;
+};
+
+class LogObserver final : public app::RunObserver {
+ public:
+  explicit LogObserver(LogReader& reader) : reader_(reader) {}
+  void on_changes(const dag::Plan&, const std::vector<dag::TaskBrief>&) override {}
+  void on_notice(std::string_view) override {}
+  void on_tick(const dag::Plan& plan) override {
+    if (auto read = reader_.read(plan); !read && !error_) error_ = std::move(read).error();
+  }
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  LogReader& reader_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+int logs(const LogsVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  auto plan = (*service)->plan(*run);
+  if (!plan) return report(plan.error(), session);
+  std::string scope;
+  if (!verb.task.empty()) {
+    auto task = app::RunService::find_task(**plan, verb.task);
+    if (!task) return report(task.error(), session);
+    scope = (*plan)->brief(*task).path;
+  }
+  const bool many = scope.empty() && (*plan)->attempts().size() > 1;
+  LogReader reader(session.backend.logs(), session.terminal, scope,
+                   {verb.prefix || (many && session.terminal.out_is_terminal()), verb.timestamps});
+  if (auto read = reader.read(**plan); !read) return report(read.error(), session);
+  if (verb.follow && !is_final((*plan)->state())) {
+    LogObserver observer(reader);
+    NoInterrupts interrupts(session.terminal);
+    auto followed = (*service)->follow(*run, observer, interrupts);
+    if (!followed) return report(followed.error(), session);
+    if (observer.error()) return report(*observer.error(), session);
+    auto ended = (*service)->plan(*run);
+    if (!ended) return report(ended.error(), session);
+    if (auto read = reader.read(**ended); !read) return report(read.error(), session);
+  }
+  reader.flush();
+  return kFine;
+}
+
+}  // namespace cresset::cli

@@ -1,0 +1,331 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "cresset/app/read_pipeline.h"
+#include "cresset/cli/log_reader.h"
+#include "cresset/cli/progress.h"
+#include "cresset/cli/run_text.h"
+#include "cresset/cli/task_tree.h"
+#include "cresset/cli/verbs.h"
+#include "cresset/codec/parameters.h"
+#include "cresset/codec/run_json.h"
+#include "cresset/text/json.h"
+
+namespace cresset::cli {
+
+namespace {
+
+constexpr Duration kEngineExpected = std::chrono::seconds(2);
+
+// ---- What `run` was given ----
+
+Result<app::RunOptions> options_of(const RunVerb& verb, Session session) {
+  app::RunOptions options;
+  options.use_cache = !verb.no_cache;
+  options.offline = verb.offline;
+  options.fail_fast = verb.fail_fast;
+  options.jobs = verb.jobs;
+  options.success_word = verb.success_word;
+  options.log_cap_bytes = verb.log_cap_mib << 20;
+  const auto variable = [&session](const char* name) { return session.backend.variable(name); };
+  const std::optional<std::string> venv = variable("VIRTUAL_ENV");
+  options.python = !verb.python.empty() ? verb.python
+                   : variable("CRESSET_PYTHON")
+                       ? *variable("CRESSET_PYTHON")
+                       : (venv ? *venv + "/bin/python" : std::string("python3"));
+  if (const auto path = variable("PATH")) options.path_variable = *path;
+  for (const char* name : {"LC_ALL", "LANG"}) {
+    if (const auto locale = variable(name); locale && !locale->empty()) {
+      options.locale = *locale;
+      break;
+    }
+  }
+  for (const std::string& text : verb.env) {
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    if (name.empty())
+      return make_error(Code::kInvalidArgument, "--env expects NAME or NAME=VALUE, got \"{}\"",
+                        text);
+    if (equals != std::string::npos) {
+      options.env.emplace_back(name, text.substr(equals + 1));
+      continue;
+    }
+    const std::optional<std::string> value = session.backend.variable(name);
+    if (!value) {
+      return make_error(Code::kInvalidArgument,
+                        "--env {}: there is no such variable here; --env {}=VALUE gives it one",
+                        name, name);
+    }
+    options.env.emplace_back(name, *value);
+  }
+  return options;
+}
+
+// Later ones win: the file's own (PipelineJob), --params, -p.
+Result<model::ByName<Value>> given_parameters(const RunVerb& verb,
+                                              const model::Pipeline& pipeline) {
+  model::ByName<Value> given = pipeline.job_parameters;
+  if (!verb.parameters_file.empty()) {
+    CR_TRY(const std::string text, read_file(verb.parameters_file));
+    auto from_file = codec::read_parameters_file(text);
+    if (!from_file) return std::move(from_file).error().with("{}", verb.parameters_file);
+    for (auto& [name, value] : *from_file) given.insert_or_assign(name, std::move(value));
+  }
+  for (const auto& [name, text] : verb.parameters) {
+    const auto declared = pipeline.root.input_parameters.find(name);
+    // An unknown name is refused by resolve_inputs(), together with a suggestion.
+    if (declared == pipeline.root.input_parameters.end()) {
+      given.insert_or_assign(name, Value(text));
+      continue;
+    }
+    CR_TRY(Value value, codec::parse_parameter_text(name, declared->second.type, text));
+    given.insert_or_assign(name, std::move(value));
+  }
+  return codec::resolve_inputs(pipeline.root, std::move(given));
+}
+
+// ---- How a run is shown at its end ----
+
+int exit_status(const model::RunView& view) {
+  return view.state == model::State::kSucceeded ? kFine : kRunFailed;
+}
+
+void print_view(const model::RunView& view, Format format, Session session) {
+  Terminal& terminal = session.terminal;
+  if (format == Format::kJson) {
+    const Value value = codec::to_value(view);
+    terminal.out((terminal.out_is_terminal() ? text::to_json_pretty(value) : text::to_json(value)) +
+                 "\n");
+    return;
+  }
+  const Style style(terminal.out_colour(), terminal.utf8());
+  const WallTime now = session.backend.clock().wall_now();
+  // What the live display took down; elsewhere each change has its line already.
+  if (terminal.out_is_terminal() && !view.tasks.empty() && is_final(view.state)) {
+    TaskTree tree;
+    for (const model::TaskView& task : view.tasks) tree.update(to_brief(task));
+    TaskTree::Look look;
+    look.now = now;
+    look.columns = terminal.size().columns;
+    look.lines_max = 200;
+    for (const std::string& line : tree.render(look, style)) terminal.out(line + "\n");
+  }
+  terminal.out(summary_text(view, now, style));
+}
+
+int finish(Result<model::RunView> view, Format format, Session session) {
+  if (!view) return report(view.error(), session);
+  print_view(*view, format, session);
+  return session.terminal.out_is_good() ? exit_status(*view) : kOurFault;
+}
+
+int drive_and_print(app::RunService& service, const model::RunId& run, Format format,
+                    Session session, const std::vector<std::string>& notices = {}) {
+  std::unique_ptr<Progress> progress = make_progress(session, format == Format::kJson);
+  for (const std::string& notice : notices) progress->on_notice(notice);
+  auto view = service.drive(run, *progress, session.backend.interrupts());
+  progress->finish();
+  if (!view && view.error().code != Code::kAborted) {
+    session.terminal.err(
+        fmt::format("cresset: the run is not lost: `cresset resume {}` goes on\n", short_id(run)));
+  }
+  return finish(std::move(view), format, session);
+}
+
+// What the step prints is what the user wants to see.
+class RerunObserver final : public app::RunObserver {
+ public:
+  RerunObserver(Session session, bool quiet)
+      : session_(session),
+        reader_(session.backend.logs(), session.terminal, "", {}),
+        quiet_(quiet) {}
+
+  void on_changes(const dag::Plan& plan, const std::vector<dag::TaskBrief>&) override {
+    copy(plan);
+  }
+  void on_notice(std::string_view text) override {
+    session_.terminal.err(fmt::format("note: {}\n", text));
+  }
+  void on_tick(const dag::Plan& plan) override {
+    if (session_.backend.hung_up()) session_.terminal.mute();
+    copy(plan);
+  }
+
+ private:
+  void copy(const dag::Plan& plan) {
+    if (quiet_) return;
+    if (auto read = reader_.read(plan); !read) on_notice(read.error().text());
+  }
+
+  Session session_;
+  LogReader reader_;
+  bool quiet_;
+};
+
+// Nobody is there to see or to ask.
+class NoObserver final : public app::RunObserver {
+  void on_changes(const dag::Plan&, const std::vector<dag::TaskBrief>&) override {}
+  void on_notice(std::string_view) override {}
+  void on_tick(const dag::Plan&) override {}
+};
+
+// Tells the waiting user when nothing drives the run.
+class WaitObserver final : public app::RunObserver {
+ public:
+  WaitObserver(Session session, app::RunService& service, model::RunId run,
+               std::unique_ptr<Progress> progress)
+      : session_(session),
+        service_(service),
+        run_(std::move(run)),
+        progress_(std::move(progress)),
+        check_at_(session.backend.clock().now() + kEngineExpected) {}
+
+  void on_changes(const dag::Plan& plan, const std::vector<dag::TaskBrief>& changes) override {
+    progress_->on_changes(plan, changes);
+  }
+  void on_notice(std::string_view text) override { progress_->on_notice(text); }
+  void on_tick(const dag::Plan& plan) override {
+    progress_->on_tick(plan);
+    if (session_.backend.clock().now() < check_at_) return;
+    check_at_ = session_.backend.clock().now() + kEngineExpected;
+    auto live = service_.has_live_engine(run_);
+    if (live && !*live) {
+      progress_->on_notice(fmt::format(
+          "no process drives this run at the moment: `cresset resume {}` goes on with it",
+          short_id(run_)));
+    }
+  }
+  void finish() { progress_->finish(); }
+
+ private:
+  Session session_;
+  app::RunService& service_;
+  model::RunId run_;
+  std::unique_ptr<Progress> progress_;
+  TimePoint check_at_;
+};
+
+}  // namespace
+
+int run(const RunVerb& verb, Session session) {
+  auto text = read_file(verb.file);
+  if (!text) return report(text.error(), session);
+  codec::ReadResult read = app::read_and_check(*text, verb.file);
+  std::vector<std::string> notices;
+  for (const codec::Diagnostic& diagnostic : read.diagnostics) {
+    if (diagnostic.severity == codec::Severity::kError || !read.pipeline) {
+      session.terminal.err(codec::render(diagnostic, *text));
+    } else {
+      notices.push_back(
+          fmt::format("{}:{}: {}", diagnostic.file, diagnostic.position.line, diagnostic.message));
+    }
+  }
+  if (!read.pipeline) return kWrongUse;
+
+  app::RunRequest request;
+  auto inputs = given_parameters(verb, *read.pipeline);
+  if (!inputs) return report(inputs.error(), session);
+  auto options = options_of(verb, session);
+  if (!options) return report(options.error(), session);
+  request.inputs.parameters = *std::move(inputs);
+  request.options = *std::move(options);
+  request.file_name = verb.file;
+  request.spec = *std::move(text);
+  request.pipeline = *std::move(read.pipeline);
+  request.name = verb.name;
+
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  auto created = (*service)->create(std::move(request));
+  if (!created) return report(created.error(), session);
+  if (!verb.detach) return drive_and_print(**service, *created, verb.format, session, notices);
+
+  for (const std::string& notice : notices) session.terminal.err("note: " + notice + "\n");
+  if (auto started = session.backend.start_engine(*created); !started)
+    return report(started.error(), session);
+  auto view = (*service)->view(*created);
+  if (!view) return report(view.error(), session);
+  print_view(*view, verb.format, session);
+  return kFine;
+}
+
+int resume(const ResumeVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  return drive_and_print(**service, *run, verb.format, session);
+}
+
+int retry(const RetryVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  if (auto reopened = (*service)->reopen(*run); !reopened) return report(reopened.error(), session);
+  return drive_and_print(**service, *run, verb.format, session);
+}
+
+int rerun(const RerunVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  model::ByName<std::string> changes;
+  for (const auto& [name, text] : verb.parameters) changes.insert_or_assign(name, text);
+  auto request = (*service)->make_rerun(*run, verb.task, changes);
+  if (!request) return report(request.error(), session);
+  auto created = (*service)->create(*std::move(request));
+  if (!created) return report(created.error(), session);
+  RerunObserver observer(session, verb.format == Format::kJson);
+  return finish((*service)->drive(*created, observer, session.backend.interrupts()), verb.format,
+                session);
+}
+
+int wait(const WaitVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  WaitObserver observer(session, **service, *run,
+                        make_progress(session, verb.format == Format::kJson));
+  auto view = (*service)->follow(*run, observer, session.backend.interrupts());
+  observer.finish();
+  if (view && !is_final(view->state)) session.backend.die_of_interrupt();
+  return finish(std::move(view), verb.format, session);
+}
+
+int drive(const DriveVerb& verb, Session session) {
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  NoObserver observer;
+  auto view = (*service)->drive(model::RunId(verb.run), observer, session.backend.interrupts());
+  if (!view) return report(view.error(), session);
+  return exit_status(*view);
+}
+
+int cancel(const CancelVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  if (auto asked = (*service)->cancel(*run, verb.kill); !asked)
+    return report(asked.error(), session);
+  auto live = (*service)->has_live_engine(*run);
+  if (!live) return report(live.error(), session);
+  if (!*live) {
+    // Its exit handlers are still owed, and its steps may be running.
+    if (auto started = session.backend.start_engine(*run); !started)
+      return report(started.error(), session);
+  }
+  session.terminal.out(fmt::format("Run {} is being {}; `cresset wait {}` waits for its end\n",
+                                   short_id(*run), verb.kill ? "killed" : "cancelled",
+                                   short_id(*run)));
+  return kFine;
+}
+
+}  // namespace cresset::cli

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cresset/adapters/localfs/local_file_worker.h"
+#include "cresset/adapters/localfs/local_log_store.h"
+#include "cresset/adapters/posix/poll_reactor.h"
+#include "cresset/adapters/posix/signal_interrupts.h"
+#include "cresset/adapters/posix/system_clock.h"
+#include "cresset/adapters/posix/system_random.h"
+#include "cresset/adapters/process/process_executor.h"
+#include "cresset/adapters/python/local_environments.h"
+#include "cresset/adapters/sqlite/sqlite_store.h"
+#include "cresset/app/home.h"
+#include "cresset/app/run_service.h"
+#include "cresset/cli/backend.h"
+
+namespace cresset::app_main {
+
+// The embedded engine of one home: which adapter stands behind which port.
+class LocalBackend final : public cli::Backend {
+ public:
+  // `home`: absolute. `program`: absolute path of this program, to start keepers and engines with.
+  LocalBackend(std::string home, std::string program);
+  ~LocalBackend() override;
+
+  ports::Clock& clock() override { return clock_; }
+  ports::Reactor& reactor() override { return reactor_; }
+  [[nodiscard]] std::optional<std::string> variable(const std::string& name) const override;
+  [[nodiscard]] std::string home_path() const override { return home_.root(); }
+  [[nodiscard]] bool home_exists() const override;
+  Result<app::RunService*> service() override;
+  ports::LogStore& logs() override { return logs_; }
+  app::Interrupts& interrupts() override;
+  [[nodiscard]] bool hung_up() const override;
+  [[noreturn]] void die_of_interrupt() override;
+  Result<void> start_engine(const model::RunId& run) override;
+  int run_keeper(const std::string& folder) override;
+  Result<std::vector<cli::BuiltEnvironment>> environments() override;
+  Result<void> remove_environment(const std::string& key) override;
+  std::vector<cli::Check> examine() override;
+  [[nodiscard]] std::string version() const override;
+
+ private:
+  class SignalLevel;
+  // Members in the order in which they are made; all of it on the first service().
+  struct Engine;
+
+  [[nodiscard]] python::LocalEnvironmentsOptions environment_options() const;
+
+  app::Home home_;
+  std::string program_;
+  posix::SystemClock clock_;
+  posix::PollReactor reactor_;
+  localfs::LocalLogStore logs_;
+  std::unique_ptr<SignalLevel> signals_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace cresset::app_main
