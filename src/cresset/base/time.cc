@@ -65,7 +65,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 std::string to_short_text(Duration duration) {
   const long long micros = duration.count() < 0 ? 0 : duration.count();
   if (micros < 1'000'000) return fmt::format("{}ms", micros / 1000);
-  if (micros < 60'000'000) return fmt::format("{:.1f}s", static_cast<double>(micros) / 1e6);
+  if (micros < 60'000'000) return fmt::format("{}.{}s", micros / 1'000'000, micros / 100'000 % 10);
   const long long seconds = micros / 1'000'000;
   if (seconds < 3600) return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
   return fmt::format("{}h{:02}m", seconds / 3600, seconds / 60 % 60);

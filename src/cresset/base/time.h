@@ -22,7 +22,7 @@ using WallTime = std::chrono::time_point<WallTag, Duration>;
 std::string to_rfc3339(WallTime time);
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
-// For people: 340ms, 2.4s, 3m05s, 2h07m.
+// For people: 340ms, 2.4s, 3m05s, 2h07m. What is finer is cut off, so 59.99 s never reads 60.0s.
 std::string to_short_text(Duration duration);
 
 }  // namespace cresset
