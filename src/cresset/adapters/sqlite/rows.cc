@@ -52,7 +52,8 @@ Result<ports::Command> parse_command(std::string_view name, std::string_view pat
 Result<Value> parse_stored_json(std::string_view json, std::string_view path) {
   // What was stored has passed the limits of its way in; these only bound what a damaged file can
   // cost.
-  Result<Value> value = text::parse_json(json, {.depth = 1'000, .bytes = 1'000'000'000});
+  Result<Value> value =
+      text::parse_json(json, {.depth = 1'000, .bytes = 1'000'000'000, .values = 1'000'000'000});
   if (!value) return bad_row(path, fmt::format("bad JSON ({})", value.error().message));
   return value;
 }
