@@ -63,7 +63,7 @@ std::string foreign_word(std::string_view word) {
   const auto* match =
       std::ranges::find(kWords, word, [](const auto& entry) { return entry.first; });
   if (match != kWords.end()) return fmt::format("{} is not JSON; write {}", word, match->second);
-  if (word == "NaN" || word == "Infinity" || word == "nan" || word == "inf")
+  if (word == "NaN" || word == "Infinity" || word == "-Infinity" || word == "nan" || word == "inf")
     return fmt::format("{} is not JSON: numbers are finite; write null, or put the text in quotes",
                        word);
   return fmt::format("{} is not JSON; put text in double quotes", shorten(word, kShownBytesMax));
@@ -205,7 +205,7 @@ bool JsonScanner::read_number(double& out) {
 bool JsonScanner::scan_number(bool& is_integer) {
   const std::size_t start = offset_;
   if (take('-') && !is_digit(peek())) {
-    if (word() == "Infinity") return fail(start, foreign_word("Infinity"));
+    if (word() == "Infinity") return fail(start, foreign_word("-Infinity"));
     return fail(offset_, "a digit must follow the minus sign");
   }
   const std::size_t digits = offset_;

@@ -1,0 +1,109 @@
+// Any bytes: what parse_json reads survives each printer, what it refuses has a place and advice,
+// and Boost.JSON agrees on which texts are JSON.
+
+#include <boost/json/error.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/parse_options.hpp>
+#include <boost/json/src.hpp>  // NOLINT(misc-include-cleaner): the library's code
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "cresset/base/check.h"
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
+#include "cresset/text/json.h"
+
+namespace cresset::text {
+namespace {
+
+constexpr JsonLimits kLimits{.depth = 64, .bytes = 1u << 20};
+
+bool boost_reads(std::string_view text) {
+  boost::json::parse_options options;
+  options.max_depth = 1'000;
+  boost::json::error_code error;
+  boost::json::parse({text.data(), text.size()}, error, {}, options);
+  return !error;
+}
+
+// What is JSON by its grammar, and refused all the same.
+bool is_beyond_grammar(const std::string& message) {
+  for (const char* part : {"occurs twice in one object", "which a number cannot hold exactly",
+                           "too large or too small to be held", "nested deeper than"}) {
+    if (message.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void check_printers(const Value& value) {
+  const std::string compact = to_json(value);
+  CHECK(parse_json(compact, kLimits).value() == value);
+  CHECK(to_json(parse_json(compact, kLimits).value()) == compact);
+  CHECK(parse_json(to_json_pretty(value)).value() == value);
+  const std::string canonical = to_canonical_json(value);
+  CHECK(parse_json(canonical, kLimits).value() == value);
+  CHECK(to_canonical_json(parse_json(to_json_pretty(value)).value()) == canonical);
+  if (value.is_list() || value.is_struct()) CHECK(to_text(value) == compact);
+  if (value.is_number()) CHECK(to_text(value).find('e') == std::string::npos);
+}
+
+// A field's value, cut out where locate_json finds it, starts with what the field holds.
+void check_pointers(std::string_view text, const Value& value, const std::string& pointer,
+                    const Position& parent) {
+  const Position position = locate_json(text, pointer);
+  CHECK(position.line > parent.line ||
+        (position.line == parent.line && position.column >= parent.column));
+  if (value.is_struct()) {
+    for (const auto& [name, field] : value.as_struct())
+      check_pointers(text, field, pointer + "/" + pointer_token(name), position);
+  }
+  if (value.is_list()) {
+    for (std::size_t i = 0; i < value.as_list().size(); ++i)
+      check_pointers(text, value.as_list()[i], pointer + "/" + std::to_string(i), position);
+  }
+}
+
+void check_fault(std::string_view text, const Error& error, const JsonError& detail) {
+  CHECK(error.code == Code::kInvalidArgument);
+  CHECK(error.message == "line " + std::to_string(detail.position.line) + ", column " +
+                             std::to_string(detail.position.column) + ": " + detail.message);
+  std::size_t line = 1;
+  std::size_t start = 0;
+  for (; line < detail.position.line; ++line) {
+    const std::size_t newline = text.find('\n', start);
+    CHECK(newline != std::string_view::npos);
+    start = newline + 1;
+  }
+  const std::size_t size = text.substr(start, text.find('\n', start) - start).size();
+  CHECK(detail.position.column >= 1 && detail.position.column <= size + 1);
+  CHECK(!detail.message.empty() && detail.message.size() < 400);
+}
+
+void run(std::string_view text) {
+  JsonError detail;
+  const auto value = parse_json(text, kLimits, &detail);
+  locate_json(text, "/a/0/b");
+  if (value) {
+    CHECK(boost_reads(text));
+    check_printers(*value);
+    if (text.size() <= 300) check_pointers(text, *value, "", {1, 1});
+  } else {
+    check_fault(text, value.error(), detail);
+    CHECK(is_beyond_grammar(detail.message) || !boost_reads(text));
+  }
+}
+
+}  // namespace
+}  // namespace cresset::text
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  cresset::text::run(text);
+  // The bytes as a string, which need not be UTF-8: what is printed is JSON all the same.
+  const std::string printed = cresset::text::to_json(cresset::Value(text));
+  CHECK(cresset::text::to_json(cresset::text::parse_json(printed).value()) == printed);
+  return 0;
+}
