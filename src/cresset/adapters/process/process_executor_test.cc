@@ -14,8 +14,8 @@
 #include <fstream>
 #include <memory>
 
-#include "cresset/adapters/process/testing/keeper_world.h"
 #include "cresset/adapters/process/process_table.h"
+#include "cresset/adapters/process/testing/keeper_world.h"
 #include "cresset/adapters/process/unix_socket.h"
 #include "cresset/ports/testing/executor_contract.h"
 

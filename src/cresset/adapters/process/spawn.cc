@@ -101,6 +101,7 @@ bool is_script_without_interpreter(const std::string& program, std::string& inte
 
 Error explain_exec(int errno_value, const std::string& program, const SpawnRequest& request,
                    std::size_t bytes) {
+  const std::string at = program.starts_with('/') ? program : request.work_dir + "/" + program;
   std::string interpreter;
   switch (errno_value) {
     case E2BIG:
@@ -112,7 +113,7 @@ Error explain_exec(int errno_value, const std::string& program, const SpawnReque
       if (::access(request.work_dir.c_str(), F_OK) != 0) {
         return make_error(Code::kNotFound, "the working folder {} is gone", request.work_dir);
       }
-      if (is_script_without_interpreter(program, interpreter)) {
+      if (is_script_without_interpreter(at, interpreter)) {
         return make_error(Code::kNotFound, "command not found: {}, which {} names after #!",
                           interpreter, program);
       }

@@ -29,7 +29,9 @@ Result<StepLog> StepLog::open(const std::string& path, std::int64_t cap_bytes) {
     log.reset(open_log(path));
   }
   if (!log) return errno_error(errno, "opening the log " + path);
-  return StepLog(path, std::move(log), cap_bytes);
+  const off_t end = ::lseek(log.get(), 0, SEEK_END);
+  if (end < 0) return errno_error(errno, "opening the log " + path);
+  return StepLog(path, std::move(log), static_cast<std::uint64_t>(end), cap_bytes);
 }
 
 void StepLog::append(std::string_view bytes, WallTime at) {
@@ -58,11 +60,6 @@ void StepLog::close(WallTime at) {
 
 // How much was written; trouble_ says why when that is not all.
 std::size_t StepLog::write(std::string_view bytes, WallTime at, std::uint32_t flags) {
-  if (!positioned_) {
-    const off_t end = ::lseek(log_.get(), 0, SEEK_END);
-    size_ = static_cast<std::uint64_t>(std::max<off_t>(end, 0));
-    positioned_ = true;
-  }
   std::size_t written = 0;
   while (written < bytes.size()) {
     const ssize_t put = ::write(log_.get(), bytes.data() + written, bytes.size() - written);

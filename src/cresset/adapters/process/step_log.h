@@ -35,8 +35,8 @@ class StepLog {
   };
   static_assert(sizeof(Chunk) == 24);
 
-  StepLog(std::string path, posix::UniqueFd log, std::int64_t cap_bytes)
-      : path_(std::move(path)), log_(std::move(log)), cap_bytes_(cap_bytes) {}
+  StepLog(std::string path, posix::UniqueFd log, std::uint64_t size, std::int64_t cap_bytes)
+      : path_(std::move(path)), log_(std::move(log)), cap_bytes_(cap_bytes), size_(size) {}
 
   std::size_t write(std::string_view bytes, WallTime at, std::uint32_t flags);
   void note_chunk(std::size_t size, WallTime at, std::uint32_t flags);
@@ -47,9 +47,8 @@ class StepLog {
   posix::UniqueFd log_;
   posix::UniqueFd index_;  // opened with the first output: many steps print nothing
   std::int64_t cap_bytes_;
-  std::uint64_t size_ = 0;
+  std::uint64_t size_;  // of the file, an earlier part included
   std::uint64_t dropped_bytes_ = 0;
-  bool positioned_ = false;
   bool at_line_start_ = true;
   std::string trouble_;
   Chunk chunk_;  // the last one; grows while output comes in quick succession

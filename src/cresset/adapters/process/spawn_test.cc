@@ -1,0 +1,118 @@
+#include "cresset/adapters/process/spawn.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/ports/testing/temp_folder.h"
+
+namespace cresset::process {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class SpawnTest : public ::testing::Test {
+ protected:
+  // The error's text, or what it printed and how it ended.
+  std::string run(const std::vector<std::string>& argv,
+                  const std::vector<ports::Mount>& mounts = {}) {
+    const posix::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const posix::UniqueFd reader(ends[0]);
+    posix::UniqueFd writer(ends[1]);
+    const auto process =
+        spawn(SpawnRequest{argv, env_, folder_.path(), mounts, null.get(), writer.get()});
+    writer.reset();
+    if (!process) return process.error().text();
+    std::string output;
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::read(reader.get(), buffer, sizeof buffer)) > 0;)
+      output.append(buffer, static_cast<std::size_t>(got));
+    int status = 0;
+    EXPECT_EQ(::waitpid(process->pid, &status, 0), process->pid);
+    return output + "=" + std::to_string(WEXITSTATUS(status));
+  }
+  std::string write(const std::string& name, const std::string& text, mode_t mode) {
+    std::filesystem::create_directories(std::filesystem::path(folder_ / name).parent_path());
+    std::ofstream(folder_ / name) << text;
+    EXPECT_EQ(::chmod((folder_ / name).c_str(), mode), 0);
+    return folder_ / name;
+  }
+
+  ports::testing::TempFolder folder_;
+  Environment env_ = {{"PATH", "/usr/bin:/bin"}};
+};
+
+TEST_F(SpawnTest, LooksForTheProgramOnThePathOfTheStep) {
+  write("first/tool", "#!/bin/sh\necho first", 0755);
+  write("second/tool", "#!/bin/sh\necho second", 0755);
+  write("first/locked", "#!/bin/sh\necho locked", 0644);
+  write("second/locked", "#!/bin/sh\necho open", 0755);
+  env_ = {{"PATH", folder_ / "first" + ":" + folder_ / "second"}};
+  EXPECT_EQ(run({"tool"}), "first\n=0");
+  EXPECT_EQ(run({"locked"}), "open\n=0");
+  EXPECT_EQ(run({"sh"}), "command not found: sh");
+  env_ = {{"PATH", "second"}};  // relative to the working folder
+  EXPECT_EQ(run({"tool"}), "second\n=0");
+  env_.clear();
+  EXPECT_EQ(run({"sh", "-c", "exit 3"}), "=3");
+}
+
+TEST_F(SpawnTest, SaysWhyAProgramDoesNotStart) {
+  EXPECT_EQ(run({}), "the command is empty");
+  EXPECT_EQ(run({""}), "the command is empty");
+  EXPECT_EQ(run({"none"}), "command not found: none");
+  EXPECT_THAT(run({"./none"}), StartsWith("command not found: ./none"));
+  write("plain", "#!/bin/sh\n", 0644);
+  EXPECT_EQ(run({"./plain"}), "permission denied: ./plain may not be executed");
+  write("lost", "#!/no/such/shell -x\n", 0755);
+  EXPECT_EQ(run({"./lost"}), "command not found: /no/such/shell, which ./lost names after #!");
+  write("text", "hello", 0755);
+  EXPECT_THAT(run({"./text"}), HasSubstr("is no program that this machine runs"));
+}
+
+TEST_F(SpawnTest, RefusesWhatTheKernelCannotTake) {
+  EXPECT_THAT(run({"echo", std::string("a\0b", 3)}),
+              HasSubstr("argument 1 of the command holds a zero byte"));
+  EXPECT_THAT(run({"echo", std::string(kArgumentBytesMax, 'x')}), HasSubstr("limit 131071"));
+  EXPECT_EQ(run({"echo", "-n", std::string(kArgumentBytesMax - 1, 'x')}).size(),
+            kArgumentBytesMax - 1 + 2);
+  env_.emplace_back("BIG", std::string(kArgumentBytesMax, 'x'));
+  EXPECT_THAT(run({"true"}), StartsWith("the environment variable BIG is too long"));
+}
+
+TEST_F(SpawnTest, AWorkingFolderThatIsGoneIsNamed) {
+  const std::vector<std::string> argv = {"true"};
+  const std::string gone = folder_ / "gone";
+  const posix::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const auto process = spawn(SpawnRequest{argv, env_, gone, {}, null.get(), null.get()});
+  EXPECT_EQ(process.error().text(), "the working folder " + gone + " is gone");
+}
+
+TEST_F(SpawnTest, FilesAreWrittenWholeOrNotAtAll) {
+  ASSERT_TRUE(write_file({folder_ / "a/b/c", "one"}));
+  ASSERT_TRUE(write_file({folder_ / "a/b/c", "two"}));
+  std::ifstream file(folder_ / "a/b/c");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "two");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ / "a/b"), {}), 1);
+  EXPECT_FALSE(write_file({folder_ / "a/b/c/d", "below a file"}));
+}
+
+TEST_F(SpawnTest, AnErrorInLayingMountsIsTheSteps) {
+  EXPECT_THAT(run({"true"}, {{"/no/such/source", folder_ / "x", false}}),
+              ::testing::AnyOf(HasSubstr("/no/such/source"), HasSubstr("lets you make no mounts")));
+}
+
+}  // namespace
+}  // namespace cresset::process
