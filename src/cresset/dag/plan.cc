@@ -216,8 +216,7 @@ void Plan::Impl::stop_after_failure() {
 std::vector<Effect> Plan::Impl::outstanding() const {
   std::vector<Effect> out;
   if (is_final(run_state_) || run_state_ == State::kPending) return out;
-  if (deadline_ && stop_ == Stop::kNo)
-    out.push_back(ArmTimer{run_deadline(), *deadline_});
+  if (deadline_ && stop_ == Stop::kNo) out.push_back(ArmTimer{run_deadline(), *deadline_});
   for (NodeId id = 0; id < nodes_.size(); ++id) {
     const Node& node = nodes_[id];
     if (node.outdated) continue;

@@ -173,8 +173,8 @@ class Plan {
   [[nodiscard]] LeafTask leaf(TaskOrdinal task) const;
   // The task at a path as views show it, or nothing.
   [[nodiscard]] std::optional<TaskOrdinal> find(std::string_view path) const;
-  // Every attempt that was ever asked for, in order of its task, those of a group's earlier tries among them: whose logs
-  // there may be.
+  // Every attempt that was ever asked for, in order of its task, those of a group's earlier tries
+  // among them: whose logs there may be.
   [[nodiscard]] std::vector<std::pair<TaskOrdinal, std::uint32_t>> attempts() const;
   // Attempts whose end is not known yet.
   [[nodiscard]] std::vector<std::pair<TaskOrdinal, std::uint32_t>> live_attempts() const;

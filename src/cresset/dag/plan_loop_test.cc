@@ -38,7 +38,7 @@ model::Artifact artifact(const std::string& uri) {
 PipelineBuilder looping(const std::string& items, std::int64_t limit = 0) {
   PipelineBuilder builder;
   auto body = builder.group("body");
-  body.input("item", {.type = ParameterType::kNumberInteger});
+  body.input("item", ParameterType::kNumberInteger);
   body.add("work", "needs").in("x", from_parent("item"));
   body.gives("outs", {{"work", "out"}});
   body.gives_artifact("arts", {{"work", "art"}});
@@ -138,7 +138,7 @@ TEST(PlanLoop, AnItemOfTheWrongTypeFailsItsIterationOnly) {
 TEST(PlanLoop, ItemsOfAnyKindAndConstantsWithPlaceholdersExpandedOnce) {
   PipelineBuilder builder;
   builder.step("echo").input_parameters["item"].type = ParameterType::kStruct;
-  builder.root().input("name", model::InputParameter{});
+  builder.root().input("name", model::ParameterType::kString);
   builder.root()
       .add("loop", "echo")
       .in("who", from_parent("name"))
@@ -173,7 +173,7 @@ TEST(PlanLoop, ALoopOverASingleStepShowsItsIterations) {
 TEST(PlanLoop, NestedLoopsNestParametersAndFlattenArtifacts) {
   PipelineBuilder builder = looping("[]");
   auto outer = builder.group("outer");
-  outer.input("item", {.type = ParameterType::kList});
+  outer.input("item", ParameterType::kList);
   outer.add("inner", "body").in("items", from_parent("item")).loop_over("items");
   outer.gives("outs", {{"inner", "outs"}}, ParameterType::kList);
   outer.gives_artifact("arts", {{"inner", "arts"}});
@@ -191,7 +191,7 @@ TEST(PlanLoop, NestedLoopsNestParametersAndFlattenArtifacts) {
 TEST(PlanLoop, SkippedIterationsContributeNothing) {
   PipelineBuilder builder = looping("[]");
   auto outer = builder.group("outer");
-  outer.input("item", {.type = ParameterType::kNumberInteger});
+  outer.input("item", ParameterType::kNumberInteger);
   outer.add("maybe", "body")
       .in("item", from_parent("item"))
       .when("int(inputs.parameter_values['item']) > 1");
@@ -210,7 +210,7 @@ TEST(PlanLoop, SkippedIterationsContributeNothing) {
 TEST(PlanLoop, ArtifactIteratorsGiveOneArtifactToEachIteration) {
   PipelineBuilder builder = looping("[1, 2]");
   auto body = builder.group("each-artifact");
-  body.input("item", model::InputArtifact{});
+  body.input_artifact("item");
   body.add("work").in("a", artifact_from_parent("item"));
   body.gives_artifact("arts", {{"work", "art"}});
   builder.root()
@@ -319,7 +319,7 @@ TEST(PlanLoop, TakesManyIterations) {
   for (int i = 0; i < kItems; ++i) items.emplace_back(i);
   PipelineBuilder builder;
   builder.step("one").input_parameters["item"].type = ParameterType::kNumberInteger;
-  builder.root().input("items", {.type = ParameterType::kList});
+  builder.root().input("items", ParameterType::kList);
   builder.root().add("each", "one").in("items", from_parent("items")).loop_over("items", 4);
   model::Bindings inputs;
   inputs.parameters["items"] = Value(std::move(items));

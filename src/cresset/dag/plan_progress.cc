@@ -229,8 +229,7 @@ void Plan::Impl::fill_loop(NodeId id) {
   const std::size_t total = loop.items->size();
   const auto limit = static_cast<std::size_t>(loop.task->spec->parallelism_limit);
   auto has_room = [&loop, limit] {
-    return limit == 0 ||
-           loop.iterations.size() - loop.iterations_done - loop.again.size() < limit;
+    return limit == 0 || loop.iterations.size() - loop.iterations_done - loop.again.size() < limit;
   };
   while (has_room() && (!loop.again.empty() || loop.iterations.size() < total)) {
     if (!loop.again.empty()) {

@@ -88,6 +88,9 @@ void Plan::Impl::reopen_loop(NodeId id) {
     } else {
       iteration.phase = Phase::kWaiting;
       iteration.state = State::kPending;
+      iteration.finished_at.reset();
+      iteration.failure.reset();
+      iteration.cut_short = false;
     }
   }
   fill_loop(id);

@@ -164,7 +164,7 @@ TEST(PlanReopen, GroupsGoOnInside) {
 TEST(PlanReopen, LoopsKeepTheIterationsThatSucceeded) {
   PipelineBuilder builder;
   auto body = builder.group("body");
-  body.input("item", {.type = model::ParameterType::kNumberInteger});
+  body.input("item", model::ParameterType::kNumberInteger);
   body.add("work", "needs").in("x", from_parent("item"));
   body.add("more", "needs").in("x", from_task("work"));
   body.gives("outs", {{"more", "out"}});

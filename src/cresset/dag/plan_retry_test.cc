@@ -185,7 +185,7 @@ TEST(PlanRetry, AGroupWaitsForItsOtherTasksBeforeItIsTriedAgain) {
 TEST(PlanRetry, RetriesOfALoopAreThoseOfEachIteration) {
   PipelineBuilder builder;
   auto body = builder.group("body");
-  body.input("item", {.type = model::ParameterType::kNumberInteger});
+  body.input("item", model::ParameterType::kNumberInteger);
   body.add("work", "needs").in("x", from_parent("item"));
   body.gives("outs", {{"work", "out"}});
   builder.root().add("loop", "body").loop("[1, 2]").retries(1);

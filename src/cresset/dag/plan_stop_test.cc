@@ -126,7 +126,7 @@ TEST(PlanStop, ACancelBeforeTheStartEndsTheRunWithoutIt) {
 TEST(PlanStop, ACancelledLoopBeginsNoMoreIterations) {
   PipelineBuilder builder;
   auto body = builder.group("body");
-  body.input("item", {.type = model::ParameterType::kNumberInteger});
+  body.input("item", model::ParameterType::kNumberInteger);
   body.add("work", "needs").in("x", from_parent("item"));
   builder.root().add("loop", "body").loop("[1, 2, 3, 4]", 2);
   PlanDriver run(builder.build());

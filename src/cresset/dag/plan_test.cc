@@ -138,11 +138,11 @@ TEST(Plan, NamesTheFirstFailureOfNestedGroups) {
 TEST(Plan, NestedPipelinesTakeInputsAndGiveOutputs) {
   PipelineBuilder builder;
   auto inner = builder.group("inner");
-  inner.input("n", {.type = model::ParameterType::kNumberInteger});
+  inner.input("n", model::ParameterType::kNumberInteger);
   inner.add("a", "needs").in("x", from_parent("n"));
   inner.gives("total", {{"a", "out"}});
   inner.gives_artifact("data", {{"a", "art"}});
-  builder.root().input("start", {.type = model::ParameterType::kNumberInteger});
+  builder.root().input("start", model::ParameterType::kNumberInteger);
   builder.root().add("sub", "inner").in("n", from_parent("start"));
   builder.root()
       .add("after", "needs")
@@ -176,12 +176,12 @@ PipelineBuilder branching() {
   PipelineBuilder builder;
   builder.step("flip").output_parameters["out"].type = model::ParameterType::kString;
   auto body = builder.group("branch");
-  body.input("flip", model::InputParameter{});
+  body.input("flip", model::ParameterType::kString);
   body.add("work");
   body.gives("out", {{"work", "out"}});
   body.gives_artifact("art", {{"work", "art"}});
   auto branches = builder.group("branches");
-  branches.input("flip", model::InputParameter{});
+  branches.input("flip", model::ParameterType::kString);
   branches.add("heads", "branch").in("flip", from_parent("flip")).when(kIsHeads);
   branches.add("tails", "branch").in("flip", from_parent("flip")).when(kIsNotHeads);
   branches.gives("chosen", {{"heads", "out"}, {"tails", "out"}});
@@ -234,7 +234,7 @@ TEST(Plan, AFailedBranchLeavesAOneOfWithoutAValue) {
 TEST(Plan, AFalseConditionSkipsWhatWaitsForTheGroup) {
   PipelineBuilder builder;
   builder.group("then").add("work");
-  builder.root().input("go", {.type = model::ParameterType::kBoolean});
+  builder.root().input("go", model::ParameterType::kBoolean);
   builder.root()
       .add("maybe", "then")
       .in("go", from_parent("go"))
@@ -346,7 +346,7 @@ TEST(Plan, IgnoringAFailedProducerFallsBackToTheDefault) {
 TEST(Plan, AnOmittedOptionalInputTakesTheDefaultOfTheStepOrNull) {
   PipelineBuilder builder;
   auto inner = builder.group("inner");
-  inner.input("n", {.type = model::ParameterType::kNumberInteger, .optional = true});
+  inner.input("n", model::ParameterType::kNumberInteger, true);
   inner.add("default", "defaults").in("x", from_parent("n"));
   inner.add("null", "step").in("extra", from_parent("n"));
   builder.root().add("sub", "inner");

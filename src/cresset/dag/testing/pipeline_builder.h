@@ -97,12 +97,14 @@ class DagBuilder {
     task.component = "comp-" + component;
     return TaskBuilder(task);
   }
-  DagBuilder& input(const std::string& name, model::InputParameter parameter) {
-    component_.input_parameters[name] = std::move(parameter);
+  DagBuilder& input(const std::string& name, model::ParameterType type, bool optional = false) {
+    model::InputParameter& parameter = component_.input_parameters[name];
+    parameter.type = type;
+    parameter.optional = optional;
     return *this;
   }
-  DagBuilder& input(const std::string& name, model::InputArtifact artifact) {
-    component_.input_artifacts[name] = std::move(artifact);
+  DagBuilder& input_artifact(const std::string& name) {
+    component_.input_artifacts[name] = {};
     return *this;
   }
   // More than one selector is dsl.OneOf.
@@ -152,10 +154,9 @@ class PipelineBuilder {
     component.body = container;
     return component;
   }
+  // The component "comp-<name>" of a dag; asking again goes on with the same.
   DagBuilder group(const std::string& name) {
-    model::Component& component = pipeline_.components["comp-" + name];
-    component.body = model::Dag{};
-    return DagBuilder(component);
+    return DagBuilder(pipeline_.components["comp-" + name]);
   }
 
   model::Pipeline& pipeline() { return pipeline_; }

@@ -199,7 +199,7 @@ void PlanDriver::check_invariants() {
       EXPECT_TRUE(task.outputs == model::Bindings{} || !is_final(task.state)) << task.path;
       continue;
     }
-    auto [known, is_new] = succeeded_.emplace(task.path, describe(task));
+    auto [known, is_new] = succeeded_.emplace(task.ordinal, describe(task));
     if (!is_new) EXPECT_EQ(known->second, describe(task)) << "a finished task changed";
   }
 }

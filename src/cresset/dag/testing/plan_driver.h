@@ -114,7 +114,7 @@ class PlanDriver {
   std::set<TaskOrdinal> look_ups_;
   std::map<TimerId, WallTime> timers_;
   std::vector<AttemptKey> started_;
-  std::map<std::string, std::string> succeeded_;  // path -> description, of this generation
+  std::map<TaskOrdinal, std::string> succeeded_;  // descriptions, of this generation
   std::size_t most_live_ = 0;
 };
 
