@@ -220,7 +220,11 @@ def uv_settings() -> dict[str, str]:
     import subprocess
 
     command = [sys.executable, "-I", "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, stdout=subprocess.PIPE, check=True, stdin=subprocess.DEVNULL)
+    # A pip that is set to be quiet lists nothing.
+    loud = {**os.environ, "PIP_QUIET": "0", "PIP_VERBOSE": "0"}
+    listed = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=loud, check=True
+    )
     found: dict[tuple[int, str], str] = {}
     for line in listed.stdout.decode().splitlines():
         place, equals, text = line.partition("=")
@@ -234,6 +238,8 @@ def uv_settings() -> dict[str, str]:
     for (_, key), value in sorted(found.items()):
         name = _PIP_TO_UV[key]
         words = value.split()
+        if not words:
+            continue  # nor does pip take an empty value for a setting
         settings[name] = ",".join(words) if name in _COMMA_SEPARATED else " ".join(words)
     return settings
 

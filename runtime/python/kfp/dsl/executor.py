@@ -100,6 +100,8 @@ class Executor:
             as_path = isinstance(annotation, InputPath) or annotation is InputPath
             return artifact.path if as_path and artifact is not None else artifact
         value = self._values.get(name, _ABSENT)
+        if annotation is TaskConfig and (value is None or value is _ABSENT):
+            return TaskConfig()  # nobody has put a setting on the task
         return value if value is None or value is _ABSENT else _converted(value, parameter)
 
     def _output_path(self, name: str) -> Any:
