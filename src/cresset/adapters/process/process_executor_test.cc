@@ -14,7 +14,9 @@
 #include <fstream>
 #include <memory>
 
+#include "cresset/adapters/process/frame_stream.h"
 #include "cresset/adapters/process/process_table.h"
+#include "cresset/adapters/process/protocol.h"
 #include "cresset/adapters/process/testing/keeper_world.h"
 #include "cresset/adapters/process/unix_socket.h"
 #include "cresset/ports/testing/executor_contract.h"
@@ -371,6 +373,27 @@ TEST_F(ProcessExecutorTest, AKeeperThatFailsIsGivenUpAfterSomeTries) {
   ASSERT_FALSE(events);
   EXPECT_EQ(events.error().code, Code::kUnavailable);
   EXPECT_THAT(events.error().message, HasSubstr("keeper.log"));
+}
+
+TEST_F(ProcessExecutorTest, AKeeperOfAnotherVersionIsNamed) {
+  const posix::UniqueFd dir = open_private_dir(world_.keeper_dir()).value();
+  const posix::UniqueFd listener = listen_in(dir).value();
+  ProcessExecutor puzzled(world_.options(), world_.clock());
+  puzzled.start(shell(1, ""));
+  std::vector<FrameStream> clients;
+  Result<std::vector<ports::ExecutorEvent>> events = puzzled.poll();
+  for (int i = 0; events && i < 1000; ++i) {
+    if (Result<posix::UniqueFd> socket = accept_on(listener)) {
+      FrameStream& client = clients.emplace_back(std::move(socket).value());
+      client.queue(encode_frame(Welcome{99}));
+      ASSERT_TRUE(client.flush());
+    }
+    world_.wait(puzzled);
+    events = puzzled.poll();
+  }
+  ASSERT_FALSE(events);
+  EXPECT_EQ(events.error().code, Code::kUnavailable);
+  EXPECT_THAT(events.error().message, HasSubstr("another version"));
 }
 
 }  // namespace
