@@ -113,7 +113,7 @@ Result<CelValue> to_bool(Arguments arguments, CelBudget&) {
 Result<CelValue> size_of(Arguments arguments, CelBudget& budget) {
   const CelValue& value = arguments[0];
   if (const auto* text = value.get<CelText>()) {
-    CR_TRY_VOID(budget.take_steps((*text)->size()));
+    CR_TRY_VOID(budget.take_text((*text)->size()));
     return CelValue{static_cast<std::int64_t>(count_characters(**text))};
   }
   if (!value.is_list() && !value.is_map()) return wrong_kind(value, "string, list or map");
@@ -130,32 +130,35 @@ Result<CelValue> parse_json_value(Arguments arguments, CelBudget& budget) {
   return make_cel_value(std::make_shared<const Value>(*std::move(parsed)));
 }
 
-Result<CelValue> search(Arguments arguments, CelBudget& budget,
-                        bool (*found)(std::string_view text, std::string_view part)) {
+struct TextAndPart {
+  const std::string& text;
+  const std::string& part;
+};
+
+Result<TextAndPart> text_and_part(Arguments arguments) {
   for (const CelValue& argument : arguments) {
     if (argument.get<CelText>() == nullptr) return wrong_kind(argument, "string");
   }
-  const std::string& text = **arguments[0].get<CelText>();
-  const std::string& part = **arguments[1].get<CelText>();
-  CR_TRY_VOID(budget.take_steps(text.size()));
-  return CelValue{found(text, part)};
+  return TextAndPart{**arguments[0].get<CelText>(), **arguments[1].get<CelText>()};
 }
 
 Result<CelValue> starts_with(Arguments arguments, CelBudget& budget) {
-  return search(arguments, budget, [](std::string_view text, std::string_view part) {
-    return text.starts_with(part);
-  });
+  CR_TRY(const TextAndPart both, text_and_part(arguments));
+  CR_TRY_VOID(budget.take_text(both.part.size()));
+  return CelValue{both.text.starts_with(both.part)};
 }
 
 Result<CelValue> ends_with(Arguments arguments, CelBudget& budget) {
-  return search(arguments, budget,
-                [](std::string_view text, std::string_view part) { return text.ends_with(part); });
+  CR_TRY(const TextAndPart both, text_and_part(arguments));
+  CR_TRY_VOID(budget.take_text(both.part.size()));
+  return CelValue{both.text.ends_with(both.part)};
 }
 
 Result<CelValue> contains(Arguments arguments, CelBudget& budget) {
-  return search(arguments, budget, [](std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-  });
+  CR_TRY(const TextAndPart both, text_and_part(arguments));
+  // At worst the part is compared, many bytes at a time, at each place of the text.
+  CR_TRY_VOID(budget.take_text(both.text.size() * (1 + both.part.size() / 64)));
+  return CelValue{both.text.find(both.part) != std::string::npos};
 }
 
 struct Function {
@@ -268,9 +271,9 @@ Result<CelValue> join_lists(const CelValue& left, const CelValue& right, CelBudg
 Error not_arithmetic(char symbol, const CelValue& left, const CelValue& right) {
   if (left.is_number() && right.is_number()) {
     return refusal(
-        "{} is a {} and {} a {}, which arithmetic does not mix: convert one with "
-        "int() or double()",
-        describe_cel(left), cel_type_name(left), describe_cel(right), cel_type_name(right));
+        "{} and {} do not mix in arithmetic, {} and {}: convert one with int() or double()",
+        with_article(cel_type_name(left)), with_article(cel_type_name(right)), describe_cel(left),
+        describe_cel(right));
   }
   return refusal("\"{}\" does not work on {} and {}", symbol, describe_cel(left),
                  describe_cel(right));
@@ -321,7 +324,7 @@ Result<CelValue> cel_arithmetic(char symbol, const CelValue& left, const CelValu
 Result<CelValue> cel_negate(const CelValue& value) {
   if (const auto* number = value.get<double>()) return CelValue{-*number};
   const auto* integer = value.get<std::int64_t>();
-  if (integer == nullptr) return wrong_kind(value, "number with a sign");
+  if (integer == nullptr) return refusal("\"-\" does not work on {}", describe_cel(value));
   return integer_arithmetic('-', std::int64_t{0}, *integer);
 }
 

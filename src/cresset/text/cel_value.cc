@@ -13,8 +13,8 @@ namespace cresset::text {
 namespace {
 
 constexpr std::size_t kBytesMax = std::size_t{64} << 20u;
-constexpr std::size_t kStepsMax = 100'000'000;
-constexpr std::size_t kBytesPerStep = 64;  // of texts that are compared or searched
+constexpr std::size_t kStepsMax = 10'000'000;  // about a second
+constexpr std::size_t kBytesPerStep = 64;
 constexpr std::size_t kValueBytes = sizeof(Value);
 constexpr std::size_t kShownBytes = 60;
 
@@ -83,9 +83,9 @@ struct NumberComparer {
 
 Error mixed(const CelValue& left, const CelValue& right) {
   return make_error(Code::kFailedPrecondition,
-                    "a {} cannot be compared with a {}: {} and {}; convert one of them first",
-                    cel_kind_name(left), cel_kind_name(right), describe_cel(left),
-                    describe_cel(right));
+                    "{} cannot be compared with {}: {} and {}; convert one of them first",
+                    with_article(cel_kind_name(left)), with_article(cel_kind_name(right)),
+                    describe_cel(left), describe_cel(right));
 }
 
 Result<std::string> plain_key(const CelKey& key) {
@@ -230,6 +230,8 @@ Result<void> CelBudget::take_steps(std::size_t steps) {
                     kStepsMax);
 }
 
+Result<void> CelBudget::take_text(std::size_t bytes) { return take_steps(bytes / kBytesPerStep); }
+
 bool CelValue::is_number() const {
   return get<std::int64_t>() != nullptr || get<std::uint64_t>() != nullptr ||
          get<double>() != nullptr;
@@ -328,7 +330,7 @@ Result<bool> cel_equal(const CelValue& left, const CelValue& right, CelBudget& b
   if (const auto *a = left.get<CelText>(), *b = right.get<CelText>();
       a != nullptr && b != nullptr) {
     if ((*a)->size() != (*b)->size()) return false;
-    CR_TRY_VOID(budget.take_steps((*a)->size() / kBytesPerStep));
+    CR_TRY_VOID(budget.take_text((*a)->size()));
     return **a == **b;
   }
   if (const auto *a = left.get<bool>(), *b = right.get<bool>(); a != nullptr && b != nullptr)
@@ -344,15 +346,16 @@ Result<std::partial_ordering> cel_compare(const CelValue& left, const CelValue& 
     return std::visit(NumberComparer{}, left.data, right.data);
   if (const auto *a = left.get<CelText>(), *b = right.get<CelText>();
       a != nullptr && b != nullptr) {
-    CR_TRY_VOID(budget.take_steps(std::min((*a)->size(), (*b)->size()) / kBytesPerStep));
+    CR_TRY_VOID(budget.take_text(std::min((*a)->size(), (*b)->size())));
     // Bytes of UTF-8 are in the order of the code points.
     return std::partial_ordering((*a)->compare(**b) <=> 0);
   }
   if (const auto *a = left.get<bool>(), *b = right.get<bool>(); a != nullptr && b != nullptr)
     return std::partial_ordering(*a <=> *b);
   if (cel_kind_name(left) != cel_kind_name(right)) return mixed(left, right);
-  return make_error(Code::kFailedPrecondition, "one {} is neither less nor more than another",
-                    cel_kind_name(left));
+  return make_error(Code::kFailedPrecondition,
+                    "{} and {} are in no order: compare numbers, strings or booleans",
+                    describe_cel(left), describe_cel(right));
 }
 
 Result<bool> cel_contains(const CelValue& list_or_map, const CelValue& item, CelBudget& budget) {
@@ -393,6 +396,11 @@ std::string_view cel_type_name(const CelValue& value) {
   if (value.get<std::int64_t>() != nullptr) return "int";
   if (value.get<std::uint64_t>() != nullptr) return "uint";
   return value.get<double>() != nullptr ? "double" : "string";
+}
+
+std::string with_article(std::string_view name) {
+  if (name == "null") return std::string(name);
+  return fmt::format("{} {}", name == "int" ? "an" : "a", name);
 }
 
 std::string describe_cel(const CelValue& value) {

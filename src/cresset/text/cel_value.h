@@ -28,6 +28,8 @@ class CelBudget {
   Result<void> take_bytes(std::size_t bytes);
   // For values that are looked at.
   Result<void> take_steps(std::size_t steps);
+  // For texts that are read from end to end.
+  Result<void> take_text(std::size_t bytes);
 
  private:
   std::size_t bytes_ = 0;
@@ -98,6 +100,8 @@ Result<bool> cel_contains(const CelValue& list_or_map, const CelValue& item, Cel
 // "number", "string" … as people say it; "int", "double" … where CEL's distinction matters.
 std::string_view cel_kind_name(const CelValue& value);
 std::string_view cel_type_name(const CelValue& value);
+// "a number", "an int", "null".
+std::string with_article(std::string_view name);
 // A short form for messages: 3, "abc", a list of 5.
 std::string describe_cel(const CelValue& value);
 

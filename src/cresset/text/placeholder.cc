@@ -226,7 +226,7 @@ class StructParser {
   Result<Argument> parse() {
     JsonLimits limits;
     // Each of our levels is at most three of JSON's: a struct in a list in a struct.
-    limits.depth = kDepthMax * 3 + 2;
+    limits.depth = (kDepthMax + 1) * 3;
     auto json = parse_json(text_, limits);
     if (!json) return error(json.error().message);
     return element(*json, 0);
