@@ -12,6 +12,18 @@ namespace {
 
 constexpr std::size_t kReadBytes = 1 << 20;
 
+using Attempt = std::pair<dag::TaskOrdinal, std::uint32_t>;
+
+std::vector<Attempt> in_order_of_start(const dag::Plan& plan) {
+  std::vector<std::pair<WallTime, Attempt>> timed;
+  for (const Attempt& attempt : plan.attempts())
+    timed.emplace_back(plan.brief(attempt.first).started_at.value_or(WallTime::max()), attempt);
+  std::ranges::sort(timed);
+  std::vector<Attempt> out;
+  for (const auto& [started, attempt] : timed) out.push_back(attempt);
+  return out;
+}
+
 }  // namespace
 
 LogReader::LogReader(ports::LogStore& logs, Terminal& terminal, std::string scope, Look look)
@@ -26,7 +38,7 @@ bool LogReader::in_scope(const std::string& path) const {
 Result<void> LogReader::read(const dag::Plan& plan) {
   std::set<std::pair<dag::TaskOrdinal, std::uint32_t>> live;
   for (const auto& attempt : plan.live_attempts()) live.insert(attempt);
-  for (const auto& attempt : plan.attempts()) {
+  for (const auto& attempt : in_order_of_start(plan)) {
     auto known = cursors_.find(attempt);
     if (known == cursors_.end()) {
       std::string path = plan.brief(attempt.first).path;

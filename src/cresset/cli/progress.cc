@@ -83,7 +83,8 @@ class PlainProgress final : public Progress {
       if (const std::string note = task_note(brief, now); !note.empty()) out += " (" + note + ")";
     }
     out += '\n';
-    if (brief.state == State::kFailed && brief.error) {
+    // A group's failure is that of a step inside it, which has been told.
+    if (brief.state == State::kFailed && brief.error && !is_group(brief.kind)) {
       out += fmt::format("         {}\n", printable_line(brief.error->message, 400, style_));
       out += tail(brief.error->log_tail);
     }

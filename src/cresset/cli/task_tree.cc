@@ -30,11 +30,6 @@ int rank(const dag::TaskBrief& brief) {
   }
 }
 
-bool is_group(model::TaskKind kind) {
-  return kind == model::TaskKind::kDag || kind == model::TaskKind::kLoop ||
-         kind == model::TaskKind::kCondition;
-}
-
 std::vector<std::string_view> last_lines(std::string_view text, std::size_t count) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   std::vector<std::string_view> out;
@@ -48,6 +43,11 @@ std::vector<std::string_view> last_lines(std::string_view text, std::size_t coun
 }
 
 }  // namespace
+
+bool is_group(model::TaskKind kind) {
+  return kind == model::TaskKind::kDag || kind == model::TaskKind::kLoop ||
+         kind == model::TaskKind::kCondition;
+}
 
 dag::TaskBrief to_brief(const model::TaskView& view) {
   dag::TaskBrief brief;

@@ -53,6 +53,9 @@ class TaskTree {
   std::map<std::string, std::size_t, std::less<>> by_path_;
 };
 
+// Dags, loops and conditions.
+bool is_group(model::TaskKind kind);
+
 dag::TaskBrief to_brief(const model::TaskView& view);
 
 // "3.2s", "3/8  3.2s", "cached", "its condition is false" …: what stands behind a task's name.
