@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -17,8 +16,6 @@ namespace {
 
 constexpr std::string_view kRunHelp = "a run's id, a unique prefix of one, or \"latest\"";
 constexpr std::string_view kTaskHelp = "a task's path, or its name where that is unique";
-
-const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json", Format::kJson}};
 
 // CLI11 knows one option kind for both: a value that is missing its '=' is a usage error.
 NamedText split_assignment(const std::string& option, const std::string& text) {
@@ -100,8 +97,15 @@ class Parser {
 
   template <class V>
   static void add_format(CLI::App* sub, const std::shared_ptr<V>& verb) {
-    sub->add_option("-o,--output", verb->format, "text or json")
-        ->transform(CLI::CheckedTransformer(kFormats))
+    sub->add_option_function<std::string>(
+           "-o,--output",
+           [verb](const std::string& text) {
+             if (text != "text" && text != "json")
+               throw CLI::ValidationError("-o",
+                                          fmt::format("expected text or json, got \"{}\"", text));
+             verb->format = text == "json" ? Format::kJson : Format::kText;
+           },
+           "what the result is printed as")
         ->type_name("text|json");
   }
 
@@ -142,8 +146,8 @@ class Parser {
     sub->add_option("--name", verb->name, "name of the run; the pipeline's by default")
         ->type_name("TEXT");
     sub->add_option("-j,--jobs", verb->jobs, "CPUs that the run may use; all by default")
-        ->type_name("N")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}).description(""))
+        ->type_name("N");
     sub->add_option("--python", verb->python,
                     "interpreter of the steps; else $CRESSET_PYTHON, $VIRTUAL_ENV, python3")
         ->type_name("PATH");
@@ -156,12 +160,12 @@ class Parser {
     sub->add_flag("--fail-fast", verb->fail_fast, "starts nothing more once a task has failed");
     sub->add_flag("-d,--detach", verb->detach, "runs in the background and returns at once");
     sub->add_option("--log-cap", verb->log_cap_mib, "cap of one step's log, in MiB (1024)")
-        ->type_name("MIB")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""))
+        ->type_name("MIB");
     sub->add_option("--success-word", verb->success_word,
                     "what a final status calls success; COMPLETE for older pipelines")
-        ->check(CLI::IsMember({"SUCCEEDED", "COMPLETE"}))
-        ->type_name("WORD");
+        ->check(CLI::IsMember({"SUCCEEDED", "COMPLETE"}).description(""))
+        ->type_name("SUCCEEDED|COMPLETE");
     add_format(sub, verb);
   }
 
@@ -255,7 +259,7 @@ class Parser {
   void add_env() {
     CLI::App* env = app_.add_subcommand("env", "environments built for packages_to_install");
     env->set_help_flag("-h,--help", "prints this help and exits");
-    env->require_subcommand(1);
+    env->require_subcommand(0, 1);
     auto ls = std::make_shared<EnvLsVerb>();
     add_format(add("ls", "lists them", ls, env), ls);
     auto rm = std::make_shared<EnvRmVerb>();
@@ -293,7 +297,7 @@ class Parser {
     CLI::App* sub = add("completion", "prints a completion script for a shell", verb);
     sub->add_option("SHELL", verb->shell, "bash, zsh or fish")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
         ->type_name("");
   }
 
