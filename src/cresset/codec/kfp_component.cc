@@ -34,10 +34,14 @@ std::optional<ParameterType> parse_older_type(const Value& value) {
 }
 
 ParameterType read_parameter_type(const Message& message) {
-  std::vector<std::string> names;
-  for (const ParameterType type : kParameterTypes) names.emplace_back(to_string(type));
   const auto given = message.field("parameterType");
   const auto older = message.field("type");
+  std::vector<std::string> names;
+  if (older && !given) {
+    names = {"INT", "DOUBLE", "STRING"};
+  } else {
+    for (const ParameterType type : kParameterTypes) names.emplace_back(to_string(type));
+  }
   if (!given && !older) {
     if (message.node().value().is_struct()) {
       message.node().error("parameterType is missing",
@@ -52,8 +56,7 @@ ParameterType read_parameter_type(const Message& message) {
                                                     : std::string(node.value().kind_name());
   node.error(
       fmt::format("unknown parameter type {}{}", word, text::did_you_mean_suffix(word, names)),
-      fmt::format("the types are {}",
-                  given ? fmt::format("{}", fmt::join(names, ", ")) : "INT, DOUBLE, STRING"));
+      fmt::format("the types are {}", fmt::join(names, ", ")));
   return ParameterType::kString;
 }
 

@@ -160,7 +160,7 @@ constexpr FieldRule kPipelineConfig[] = {
      "lets one run go at a time, which this engine does not do yet; remove it"},
 };
 constexpr FieldRule kWorkspace[] = {
-    {"size"},
+    {"size", kNoted, "sizes a volume of a cluster; here it is a folder without a limit"},
     {"kubernetes", kNoted,
      "chooses the volume of a cluster; here the workspace is a folder of the run"},
 };
@@ -246,7 +246,7 @@ constexpr MessageRule kRules[] = {
     {"OutputParameter", kOutputParameter},
     {"OutputArtifact", kOutputArtifact},
     {"ArtifactTypeSchema", kArtifactTypeSchema},
-    {"TaskConfigPassthrough", kTaskConfigPassthrough},
+    {"TaskConfigPassthrough", kTaskConfigPassthrough, true},
     {"DagSpec", kDagSpec},
     {"DagOutputs", kDagOutputs},
     {"DagOutputParameter", kDagOutputParameter},
@@ -276,8 +276,8 @@ constexpr MessageRule kRules[] = {
     {"DeploymentSpec", kDeployment},
     {"Executor", kExecutor},
     {"Container", kContainer},
-    {"Lifecycle", kLifecycle},
-    {"LifecycleExec", kLifecycleExec},
+    {"Lifecycle", kLifecycle, true},
+    {"LifecycleExec", kLifecycleExec, true},
     {"EnvVar", kEnvVar},
     {"Resources", kResources},
     {"Accelerator", kAccelerator},
@@ -286,7 +286,7 @@ constexpr MessageRule kRules[] = {
     {"SinglePlatformSpec", kSinglePlatformSpec},
     {"PipelineConfig", kPipelineConfig},
     {"Workspace", kWorkspace},
-    {"WorkspaceKubernetes", kWorkspaceKubernetes},
+    {"WorkspaceKubernetes", kWorkspaceKubernetes, true},
     {"PlatformDeployment", kDeployment},
     {"KubernetesExecutorConfig", kExecutorConfig},
     {"SecretAsVolume", kSecretAsVolume},
@@ -299,14 +299,14 @@ constexpr MessageRule kRules[] = {
     {"EmptyDirMount", kEmptyDirMount},
     {"GenericEphemeralVolume", kGenericEphemeralVolume},
     {"FieldPathAsEnv", kFieldPathAsEnv},
-    {"NodeSelector", kNodeSelector},
-    {"PodMetadata", kPodMetadata},
-    {"ImagePullSecret", kImagePullSecret},
-    {"Toleration", kToleration},
-    {"NodeAffinity", kNodeAffinity},
-    {"PodAffinity", kPodAffinity},
-    {"SharedMemory", kSharedMemory},
-    {"SecurityContext", kSecurityContext},
+    {"NodeSelector", kNodeSelector, true},
+    {"PodMetadata", kPodMetadata, true},
+    {"ImagePullSecret", kImagePullSecret, true},
+    {"Toleration", kToleration, true},
+    {"NodeAffinity", kNodeAffinity, true},
+    {"PodAffinity", kPodAffinity, true},
+    {"SharedMemory", kSharedMemory, true},
+    {"SecurityContext", kSecurityContext, true},
 };
 
 std::string_view word_for(Support support) {
@@ -349,11 +349,14 @@ bool is_field_name(std::string_view spelling, std::string_view name) {
 std::string support_tables() {
   std::string out;
   for (const MessageRule& rule : kRules) {
+    if (!out.empty()) out += "\n";
     out += fmt::format("### {}\n\n| field | treatment | note |\n|---|---|---|\n", rule.name);
     for (const FieldRule& field : rule.fields) {
-      out += fmt::format("| `{}` | {} | {} |\n", field.name, word_for(field.support), field.why);
+      const std::string_view why =
+          rule.is_noted ? std::string_view("as the field that holds it") : field.why;
+      out += fmt::format("| `{}` | {} | {} |\n", field.name,
+                         word_for(rule.is_noted ? kNoted : field.support), why);
     }
-    out += "\n";
   }
   return out;
 }

@@ -23,6 +23,7 @@ struct FieldRule {
 struct MessageRule {
   std::string_view name;  // "PipelineTaskSpec"
   std::span<const FieldRule> fields;
+  bool is_noted = false;  // it is the value of a noted field: only its spelling matters
 };
 
 // All messages, in the order of the page.

@@ -8,6 +8,7 @@
 #include "cresset/codec/source_text.h"
 #include "cresset/codec/yaml_events.h"
 #include "cresset/codec/yaml_scalar.h"
+#include "cresset/text/utf8.h"
 
 namespace cresset::codec {
 
@@ -84,10 +85,26 @@ class Builder final : public YAML::EventHandler {
   };
 
   static Value scalar(const YAML::Mark& mark, const std::string& tag, const std::string& value) {
+    if (text::find_invalid_utf8(value) != std::string_view::npos)
+      return scalar(mark, tag, with_whole_characters(value));
     if (tag == "!") return Value(value);
     auto resolved = tag == "?" ? resolve_plain_scalar(value) : resolve_tagged_scalar(tag, value);
     if (!resolved) throw YamlRefusal{mark, resolved.error().message, {}};
     return *std::move(resolved);
+  }
+
+  // yaml-cpp turns "\N" and "\_" into half of a character. Nothing else in a scalar can be no
+  // UTF-8: the text was.
+  static std::string with_whole_characters(std::string_view value) {
+    std::string out;
+    while (true) {
+      const std::size_t at = text::find_invalid_utf8(value);
+      out += value.substr(0, at);
+      if (at == std::string_view::npos) return out;
+      out += '\xC2';
+      out += value[at];
+      value.remove_prefix(at + 1);
+    }
   }
 
   static void check_collection_tag(const YAML::Mark& mark, const std::string& tag,

@@ -188,7 +188,9 @@ void parse_yaml_events(std::string_view text, YAML::EventHandler& handler) {
       refuse_unclosed(text, relay.suspect());
     throw YamlRefusal{e.mark, e.msg,
                       "check the indentation, the quotes and the brackets here and above"};
-  } catch (const YamlRefusal&) {
+  } catch (const YamlRefusal& refusal) {
+    if (refusal.mark.is_null())  // the stream knows no place
+      throw YamlRefusal{relay.suspect(), refusal.message, refusal.help};
     if (relay.in_flow()) refuse_unclosed(text, relay.suspect());
     throw;
   }
