@@ -2,11 +2,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstddef>
-#include <set>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cresset/base/error.h"
 #include "cresset/base/result.h"
@@ -20,37 +23,66 @@ namespace {
 
 constexpr std::size_t kShownKeyBytesMax = 60;
 
-// Answers whether an object already has a key. Objects of a few fields are searched; larger ones
-// get an ordered index, which hostile keys cannot slow down as they could a hash table.
+// Finds a key that occurs twice in one object. The first few are compared as they come; from then
+// on it is done once, at the object's end, in order of hash and then of text: no choice of keys
+// makes that slow, as it could a hash table.
 class KeyIndex {
  public:
-  explicit KeyIndex(const Value::Struct& fields) : fields_(fields), order_(ByKey{&fields}) {}
+  explicit KeyIndex(const Value::Struct& fields) : fields_(fields) {}
 
-  bool contains(std::string_view key) {
-    if (fields_.size() < kIndexedMin) return fields_.find(key) != nullptr;
-    for (std::size_t i = order_.size(); i < fields_.size(); ++i) order_.insert(i);
-    return order_.contains(key);
+  // Before the field is added: false when the key at `offset` is known to be there already.
+  bool note(std::string_view key, std::size_t offset) {
+    if (fields_.size() < kComparedMax) return fields_.find(key) == nullptr;
+    offsets_.push_back(offset);
+    return true;
+  }
+
+  struct Repeated {
+    std::size_t offset;
+    std::string_view key;
+  };
+  // After the last field: the first key that equals one before it.
+  [[nodiscard]] std::optional<Repeated> find_repeated() const {
+    if (offsets_.empty()) return std::nullopt;
+    const std::vector<Entry> order = sorted();
+    std::size_t first = fields_.size();
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      const bool same =
+          order[i - 1].hash == order[i].hash && key(order[i - 1].index) == key(order[i].index);
+      if (same) first = std::min(first, order[i].index);
+    }
+    if (first == fields_.size()) return std::nullopt;
+    return Repeated{offsets_[first - kComparedMax], key(first)};
   }
 
  private:
-  static constexpr std::size_t kIndexedMin = 16;
+  static constexpr std::size_t kComparedMax = 16;
 
-  struct ByKey {
-    using is_transparent = void;
-    const Value::Struct* fields;
-
-    [[nodiscard]] std::string_view key(std::size_t index) const {
-      return fields->begin()[static_cast<std::ptrdiff_t>(index)].first;
-    }
-    [[nodiscard]] static std::string_view key(std::string_view name) { return name; }
-    template <class A, class B>
-    bool operator()(const A& a, const B& b) const {
-      return key(a) < key(b);
-    }
+  struct Entry {
+    std::size_t hash;
+    std::size_t index;
   };
 
+  [[nodiscard]] std::string_view key(std::size_t index) const {
+    return fields_.begin()[static_cast<std::ptrdiff_t>(index)].first;
+  }
+
+  // Equal keys stand side by side, the earliest first.
+  [[nodiscard]] std::vector<Entry> sorted() const {
+    std::vector<Entry> out;
+    out.reserve(fields_.size());
+    for (const auto& [name, value] : fields_)
+      out.push_back({std::hash<std::string_view>{}(name), out.size()});
+    std::ranges::sort(out, [this](const Entry& a, const Entry& b) {
+      if (a.hash != b.hash) return a.hash < b.hash;
+      const int order = key(a.index).compare(key(b.index));
+      return order != 0 ? order < 0 : a.index < b.index;
+    });
+    return out;
+  }
+
   const Value::Struct& fields_;
-  std::set<std::size_t, ByKey> order_;
+  std::vector<std::size_t> offsets_;  // of the keys from kComparedMax on
 };
 
 class Parser {
@@ -154,6 +186,8 @@ class Parser {
       fields.append(std::move(key), std::move(value));
       if (!read_separator(opening, '}', more)) return false;
     }
+    if (const auto repeated = keys.find_repeated())
+      return fail_repeated(repeated->offset, repeated->key);
     out = Value(std::move(fields));
     return true;
   }
@@ -162,11 +196,7 @@ class Parser {
     const std::size_t start = scanner_.offset();
     if (scanner_.peek() != '"') return fail_key();
     if (!scanner_.read_string(key)) return false;
-    if (keys.contains(key)) {
-      return scanner_.fail(start,
-                           fmt::format("the key {} occurs twice in one object; keep one of them",
-                                       to_json(shorten(key, kShownKeyBytesMax))));
-    }
+    if (!keys.note(key, start)) return fail_repeated(start, key);
     scanner_.skip_space();
     if (!scanner_.take(':')) return scanner_.fail_expected("the colon after a key");
     scanner_.skip_space();
@@ -197,6 +227,12 @@ class Parser {
                          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (is_bare) return scanner_.fail(scanner_.offset(), "a key must stand in double quotes");
     return scanner_.fail_expected("a key in double quotes");
+  }
+
+  bool fail_repeated(std::size_t offset, std::string_view key) {
+    return scanner_.fail(offset,
+                         fmt::format("the key {} occurs twice in one object; keep one of them",
+                                     to_json(shorten(key, kShownKeyBytesMax))));
   }
 
   bool fail_open(std::size_t opening, char closing) {

@@ -346,18 +346,28 @@ std::string object_with_keys(int count, std::string_view last_field) {
 }
 
 TEST(ParseJson, FindsADuplicateInAnObjectOfAnySize) {
-  for (const int count : {1, 15, 16, 17, 1'000, 100'000}) {
+  for (const int count : {1, 2, 15, 16, 17, 18, 1'000}) {
     const auto line = static_cast<std::size_t>(count) + 1;
     EXPECT_EQ(parsed(object_with_keys(count, "\"last\": 0")).as_struct().size(), line);
-    const std::string repeated[] = {"key-0", fmt::format("key-{}", count - 1),
-                                    fmt::format("key-{}", count / 2)};
-    for (const std::string& key : repeated) {
+    for (const int repeated : {0, count / 2, count - 1}) {
       JsonError detail;
-      EXPECT_FALSE(parse_json(object_with_keys(count, fmt::format("\"{}\": 0", key)), {}, &detail));
-      EXPECT_EQ(detail.position, (Position{line, 1})) << count << " " << key;
-      EXPECT_THAT(detail.message, StartsWith("the key \"" + key + "\" occurs twice"));
+      const std::string field = fmt::format("\"key-{}\": 0", repeated);
+      EXPECT_FALSE(parse_json(object_with_keys(count, field), {}, &detail));
+      EXPECT_EQ(detail.position, (Position{line, 1})) << count << " " << repeated;
+      EXPECT_THAT(detail.message, StartsWith(fmt::format("the key \"key-{}\" occurs", repeated)));
     }
   }
+}
+
+TEST(ParseJson, NamesTheFirstOfManyDuplicates) {
+  const std::string fields = "\"key-7\": 0,\n\"key-20\": 0,\n\"key-3\": 0,\n\"key-7\": 0";
+  expect_faults({{object_with_keys(30, fields), {31, 1}, "the key \"key-7\" occurs twice"}});
+}
+
+TEST(ParseJson, FindsADuplicateAmongAHundredThousandFields) {
+  JsonError detail;
+  EXPECT_FALSE(parse_json(object_with_keys(100'000, "\"key-99\": 0"), {}, &detail));
+  EXPECT_EQ(detail.position, (Position{100'001, 1}));
 }
 
 std::string nested(std::size_t depth, std::string_view open, std::string_view close) {
