@@ -71,6 +71,19 @@ bool is_settled(const std::vector<std::pair<std::string, std::string>>& folders)
   });
 }
 
+std::string working_folder() {
+  std::error_code gone;
+  return fs::current_path(gone).native();
+}
+
+// pyenv's python3 is a script that starts another one; it lies in <root>/shims.
+bool is_pyenv_launcher(const std::string& executable) {
+  const fs::path folder = fs::path(executable).parent_path();
+  std::error_code absent;
+  return folder.filename() == "shims" &&
+         fs::is_directory(folder.parent_path() / "versions", absent);
+}
+
 // A launcher (a version manager's, say) may start another Python tomorrow without being changed.
 bool is_its_own(const std::string& asked, const std::string& answered) {
   std::error_code failed;
@@ -114,7 +127,31 @@ Result<InterpreterFacts> Interpreters::facts(const std::string& executable) {
 }
 
 std::string Interpreters::memory_path(const std::string& executable) const {
-  return options_.envs_dir + "/.interpreters/" + sha256_hex(executable).substr(0, 24) + ".json";
+  std::string question = executable;
+  // What pyenv's settings do not name is looked up on PATH.
+  if (is_pyenv_launcher(executable)) {
+    question += "\n" + working_folder();
+    for (const auto& [name, value] : options_.tool_env)
+      if (name == "PATH") question += "\n" + value;
+  }
+  return options_.envs_dir + "/.interpreters/" + sha256_hex(question).substr(0, 24) + ".json";
+}
+
+// The files that decide what a launcher starts from the working folder; nothing when that is not
+// known.
+std::optional<std::vector<std::string>> Interpreters::launcher_settings(
+    const std::string& executable) const {
+  if (!is_pyenv_launcher(executable)) return std::nullopt;
+  for (const auto& [name, value] : options_.tool_env) {
+    if (name == "PYENV_VERSION" || name == "PYENV_DIR" || name == "PYENV_ROOT") return std::nullopt;
+  }
+  std::vector<std::string> files = {
+      (fs::path(executable).parent_path().parent_path() / "version").native()};
+  for (fs::path folder = working_folder(); !folder.empty(); folder = folder.parent_path()) {
+    files.push_back((folder / ".python-version").native());
+    if (folder == folder.root_path()) break;
+  }
+  return files;
 }
 
 std::optional<Interpreters::Remembered> Interpreters::recall(const std::string& executable) {
@@ -136,7 +173,8 @@ void Interpreters::remember(const std::string& executable, const Remembered& fou
     const std::lock_guard lock(mutex_);
     memory_.insert_or_assign(executable, found);
   }
-  if (!is_its_own(executable, found.facts.interpreter.executable)) return;
+  if (!is_its_own(executable, found.facts.interpreter.executable) && !launcher_settings(executable))
+    return;
   const std::string path = memory_path(executable);
   // A home that cannot be written to costs an interpreter start each time, and nothing else.
   if (localfs::make_folder(fs::path(path).parent_path().native()))
@@ -211,6 +249,8 @@ Result<Interpreters::Remembered> Interpreters::probe(const std::string& executab
   std::vector<std::string> watched = found.facts.site_dirs;
   for (std::string& folder : texts_of(fields->find("absent_site_dirs")))
     watched.push_back(std::move(folder));
+  for (std::string& file : launcher_settings(executable).value_or(std::vector<std::string>()))
+    watched.push_back(std::move(file));
   watched.push_back(settings_of(executable));
   watched.push_back(interpreter.executable);
   for (std::string& path : watched) {

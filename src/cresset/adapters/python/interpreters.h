@@ -58,6 +58,8 @@ class Interpreters {
   };
 
   [[nodiscard]] std::string memory_path(const std::string& executable) const;
+  [[nodiscard]] std::optional<std::vector<std::string>> launcher_settings(
+      const std::string& executable) const;
   std::optional<Remembered> recall(const std::string& executable);
   void remember(const std::string& executable, const Remembered& found);
   static std::optional<Remembered> decode(const std::string& text);

@@ -61,6 +61,36 @@ TEST_F(LocalEnvironmentsTest, InspectNoticesWhatIsInstalled) {
   EXPECT_EQ(world_.environments().inspect(world_.python())->fingerprint, first->fingerprint);
 }
 
+// As pyenv has them: a script in <root>/shims that starts what <root>/version or a .python-version
+// names.
+TEST_F(LocalEnvironmentsTest, InspectRemembersWhatAKnownLauncherStarts) {
+  fs::create_directories(world_ / "pyenv/shims");
+  fs::create_directories(world_ / "pyenv/versions");
+  write_text(world_ / "pyenv/version", "one");
+  const std::string launcher = world_ / "pyenv/shims/python3";
+  write_text(launcher, "#!/bin/sh\nexec \"${0%/*}/../../base/bin/python\" \"$@\"\n", true);
+  world_.settle();
+  ASSERT_EQ(world_.environments().inspect(launcher)->executable, world_.python());
+  const int calls = world_.runtime_calls();
+  world_.restart();
+  EXPECT_EQ(world_.environments().inspect(launcher)->executable, world_.python());
+  EXPECT_EQ(world_.runtime_calls(), calls);
+  write_text(world_ / "pyenv/version", "another");
+  ASSERT_TRUE(world_.environments().inspect(launcher));
+  EXPECT_EQ(world_.runtime_calls(), calls + 1);
+}
+
+TEST_F(LocalEnvironmentsTest, InspectAsksAnUnknownLauncherInEachProcess) {
+  write_text(world_ / "launcher", "#!/bin/sh\nexec \"${0%/*}/base/bin/python\" \"$@\"\n", true);
+  ASSERT_EQ(world_.environments().inspect(world_ / "launcher")->executable, world_.python());
+  const int calls = world_.runtime_calls();
+  ASSERT_TRUE(world_.environments().inspect(world_ / "launcher"));
+  EXPECT_EQ(world_.runtime_calls(), calls);
+  world_.restart();
+  ASSERT_TRUE(world_.environments().inspect(world_ / "launcher"));
+  EXPECT_EQ(world_.runtime_calls(), calls + 1);
+}
+
 TEST_F(LocalEnvironmentsTest, InspectIgnoresADamagedMemory) {
   const auto first = world_.environments().inspect(world_.python());
   int damaged = 0;

@@ -67,6 +67,7 @@ class PythonWorld {
     run({found->executable, "-I", root_ / "world.py", root_.path()});
     for (const auto& lib : std::filesystem::directory_iterator(root_ / "base/lib"))
       site_packages_ = (lib.path() / "site-packages").native();
+    settle();
     first_ = start(bin());
     second_ = start(bin());
   }
@@ -108,6 +109,8 @@ class PythonWorld {
   std::string envs() const { return root_ / "envs"; }
   std::string bin() const { return root_ / "bin"; }  // the only folder of the path variable
   const std::string& site_packages() const { return site_packages_; }
+  // Folders that changed a moment ago are not remembered, since they may change again unnoticed.
+  void settle() { static_cast<void>(stop_.wait(std::chrono::milliseconds(60))); }
   int runtime_calls() const { return runtime_calls_; }  // one a start of cresset_env.py
   Bell& bell() { return bell_; }
 
