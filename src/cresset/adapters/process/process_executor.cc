@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "cresset/adapters/process/spawn.h"
@@ -295,7 +296,9 @@ void ProcessExecutor::fail_locally(const model::AttemptId& id, std::string why) 
 Error ProcessExecutor::with_keeper_log(const Error& error) const {
   const std::string path = options_.keeper_dir + "/keeper.log";
   std::ifstream file(path);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream buffer;
+  buffer << file.rdbuf();
+  std::string text = buffer.str();
   if (text.size() > kKeeperLogTailBytes) text.erase(0, text.size() - kKeeperLogTailBytes);
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return make_error(Code::kUnavailable, "{} (see {}{}{})", error.text(), path,

@@ -9,7 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "cresset/adapters/process/machine.h"
 #include "cresset/adapters/process/process_table.h"
@@ -43,7 +43,10 @@ bool is_gone(pid_t pid) {
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // Not by iterators: they throw when a process goes while its file in /proc is read.
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 KeeperWorld::KeeperWorld(std::optional<std::size_t> gpus) : gpus_(gpus) {}
