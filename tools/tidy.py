@@ -6,6 +6,7 @@
 Prints each finding with what to do instead, and exits with 1 when there is one.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -32,7 +33,11 @@ CPP_BANS = (
     Ban(
         r"_clock::now\(|\b(clock_gettime|gettimeofday|timespec_get|std::time)\(",
         "take the instant as an argument, or ask ports/clock.h",
-        ("src/cresset/adapters/posix/system_clock.cc",),
+        (
+            "src/cresset/adapters/posix/system_clock.cc",
+            # The coarse clock that file systems stamp with: compared with files' times only.
+            "src/cresset/adapters/localfs/digest_memory.cc",
+        ),
     ),
     Ban(
         r"\bs?rand\(|random_device|\bgetrandom\(|\barc4random",
@@ -43,7 +48,9 @@ CPP_BANS = (
         r"\bsleep_(for|until)\(|\bu?sleep\(|\bnanosleep\(",
         "wait with a timer of ports/reactor.h; in a test, move the simulated clock",
     ),
-    Ban(r"\b(secure_)?getenv\(", "take a value; main/ reads the environment", ("src/cresset/main/",)),
+    Ban(
+        r"\b(secure_)?getenv\(", "take a value; main/ reads the environment", ("src/cresset/main/",)
+    ),
     Ban(
         r"std::c(out|err|log)\b|\bf?printf\(|\bf?puts\(|fmt::print\(",
         "return the text; cli/ and main/ write it",
@@ -52,17 +59,22 @@ CPP_BANS = (
     Ban(r"\.detach\(\)|\bdetached\b", "keep what you start and join it where it is owned"),
     Ban(r"\bassert\(", "CHECK of base/check.h, which stays on in release"),
     Ban(r"std::(w|basic_)?regex\b", "write the matcher: std::regex recurses on hostile input"),
-    Ban(r"\bstd::sto[a-z]+\(|\bato[ilf]+\(", "std::from_chars: no locale, no exception, no overflow"),
+    Ban(
+        r"\bstd::sto(i|u?ll?|f|l?d)\(|\bato[ilf]+\(",
+        "std::from_chars: no locale, no exception, no overflow",
+    ),
     Ban(r"\b(system|popen)\(", "spawn the program with an argument list"),
     Ban(r"\b(gmtime|localtime|asctime|ctime|strtok)\(", "the function of the same name with _r"),
-    Ban(r"using namespace std\b", "name what you use"),
+    Ban(r"using namespace std\s*;", "name what you use"),
 )
 
 TEXT_BANS = (
     Ban(r"\bTODO\b(?!\(#\d+\))", "name the issue: TODO(#12)"),
     Ban(r"\b(FIXME|XXX|HACK)\b", "TODO(#12), with the issue that will do it"),
     Ban(
-        r"(?<![\w.~}])/(root|home/\w+|work|Users/\w+)/",
+        # A JSON pointer into a pipeline begins with /root as well: to one of these fields.
+        r"(?<![\w.~}])/(root/(?!(dag|inputDefinitions|outputDefinitions)\b)"
+        r"|home/\w+/|work/|Users/\w+/)",
         "paths of one machine do not belong in the tree",
     ),
     Ban(
@@ -70,6 +82,12 @@ TEXT_BANS = (
         "where packages come from is the user's setting",
     ),
 )
+
+# As a path of the tree, not as a part of another path or of an address.
+DOCS_PATH = re.compile(r"(?<![\w./-])docs/[\w./-]*")
+MARKDOWN_LINK = re.compile(r"\]\(([^()\s]+)\)|^\[[^]]+\]:\s+(\S+)")
+MARKDOWN_CODE = re.compile(r"`[^`]*`")
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:")
 
 COMMENT_OR_STRING = re.compile(r'//.*|"(?:[^"\\]|\\.)*"')
 
@@ -97,6 +115,53 @@ def banned(path: str, text: str, bans: tuple[Ban, ...], code: bool) -> Iterator[
         for ban in applying:
             if found := re.search(ban.pattern, seen):
                 yield f"{path}:{number}: {found[0]}: {ban.instead}"
+
+
+def exists(paths: list[str], wanted: str) -> bool:
+    """Whether a file known to git, or a folder with one, has that name."""
+    path = os.path.normpath(wanted)
+    return path == "." or any(known == path or known.startswith(path + "/") for known in paths)
+
+
+def dead_docs_paths(paths: list[str], path: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        # Where a page's links lead is the other check's business.
+        seen = MARKDOWN_LINK.sub("", line) if path.endswith(".md") else line
+        for found in DOCS_PATH.findall(seen):
+            wanted = found.rstrip("./")
+            if not exists(paths, wanted):
+                yield f"{path}:{number}: {wanted}: there is no such page; name one that is there"
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a Markdown text outside fenced blocks, without inline code."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, MARKDOWN_CODE.sub("", line)
+
+
+def anchors(text: str) -> set[str]:
+    """The fragments by which a Markdown page's headings are linked to."""
+    headings = (line.lstrip("#") for line in text.splitlines() if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-") for text in headings}
+
+
+def dead_links(root: pathlib.Path, paths: list[str], path: str, text: str) -> Iterator[str]:
+    """Relative links of a Markdown page to what is not there."""
+    for number, line in prose(text):
+        for inline, reference in MARKDOWN_LINK.findall(line):
+            link = inline or reference
+            if ADDRESS.match(link):
+                continue
+            place, _, fragment = link.partition("#")
+            target = os.path.normpath(os.path.join(os.path.dirname(path), place)) if place else path
+            if not exists(paths, target):
+                yield f"{path}:{number}: {link}: the link leads to nothing in the tree"
+            elif fragment and fragment not in anchors((root / target).read_text()):
+                yield f"{path}:{number}: {link}: {target} has no such heading"
 
 
 def dead_sources(root: pathlib.Path, paths: list[str]) -> Iterator[str]:
@@ -146,11 +211,14 @@ def problems(root: pathlib.Path) -> Iterator[str]:
     for path in paths:
         size = (root / path).stat().st_size
         if size > BLOB_BYTES_MAX:
-            yield f"{path}: {size} bytes, {BLOB_BYTES_MAX} at most: generate it, or keep it elsewhere"
+            yield f"{path}: {size} bytes, {BLOB_BYTES_MAX} at most: generate it or keep it elsewhere"
         text = text_of(root / path)
         if text is None or path in SELF:
             continue
         yield from banned(path, text, TEXT_BANS, code=False)
+        yield from dead_docs_paths(paths, path, text)
+        if path.endswith(".md"):
+            yield from dead_links(root, paths, path, text)
         if path.endswith((".cc", ".h")):
             yield from banned(path, text, CPP_BANS, code=True)
         if path.endswith(".h") and "#pragma once" not in text:

@@ -211,7 +211,7 @@ def show(monkeypatch, run):
 def test_the_result_names_report_model_and_scores(monkeypatch, capsys):
     show(monkeypatch, RESULT)
     shown = capsys.readouterr().out
-    assert "/home/ada/cresset/report of today/report\n" in shown
+    assert "/srv/ada/cresset/report of today/report\n" in shown
     assert "program.pt2: torch.export program" in shown
     assert "accuracy     0.986111" in shown
     assert "2 steps in 61 s, 1 cached" in shown
