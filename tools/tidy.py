@@ -160,8 +160,9 @@ def dead_links(root: pathlib.Path, paths: list[str], path: str, text: str) -> It
             target = os.path.normpath(os.path.join(os.path.dirname(path), place)) if place else path
             if not exists(paths, target):
                 yield f"{path}:{number}: {link}: the link leads to nothing in the tree"
-            elif fragment and fragment not in anchors((root / target).read_text()):
-                yield f"{path}:{number}: {link}: {target} has no such heading"
+            elif fragment and target.endswith(".md"):
+                if fragment not in anchors((root / target).read_text()):
+                    yield f"{path}:{number}: {link}: {target} has no such heading"
 
 
 def dead_sources(root: pathlib.Path, paths: list[str]) -> Iterator[str]:
@@ -211,7 +212,7 @@ def problems(root: pathlib.Path) -> Iterator[str]:
     for path in paths:
         size = (root / path).stat().st_size
         if size > BLOB_BYTES_MAX:
-            yield f"{path}: {size} bytes, {BLOB_BYTES_MAX} at most: generate it or keep it elsewhere"
+            yield f"{path}: {size} bytes, {BLOB_BYTES_MAX} at most: generate it, or keep it away"
         text = text_of(root / path)
         if text is None or path in SELF:
             continue

@@ -90,7 +90,7 @@ class Trees(unittest.TestCase):
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     def problems(self, **files: str | bytes) -> list[str]:
-        """What is wrong with the tree and these files; in a name __ stands for / and _ for a dot."""
+        """What is wrong with the tree and these files; in names __ stands for / and _ for a dot."""
         for name, text in files.items():
             self.write(name.replace("__", "/").replace("_", "."), text)
         self.git("add", "--all")
@@ -179,11 +179,11 @@ class Trees(unittest.TestCase):
         self.write("docs/formats/log.md", "# Log\n\n[up](../../README.md) [up](..)\n")
         page = (
             "# What's here: a, b\n[log](docs/formats/log.md) ![folder](docs/) [here](#log-file)\n"
-            "[above](#whats-here-a-b) [out](https://x.org/a.md) [post](mailto:ada@x.org)\n"
+            "[above](#whats-here-a-b) [line](x.py#L1) [out](https://x.org/a.md) [post](mailto:ada@x.org)\n"
             "[one]: docs/formats/log.md#log\n## Log file\n`[no](link.md)`\n"
             "```\n[no](link.md)\n```\n"
         )
-        self.assertEqual(self.problems(README_md=page), [])
+        self.assertEqual(self.problems(README_md=page, x_py="x = 1\n"), [])
 
     def test_links_that_lead_nowhere(self) -> None:
         self.write("docs/a.md", "# A\n")
