@@ -1,7 +1,7 @@
 # Compiler rules and the functions that folders use: cr_library and cr_binary.
 
 if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
-  message(FATAL_ERROR "Cresset builds with clang 19 (docs/adr/0001): run ./dev build, or set CMAKE_CXX_COMPILER=clang++-19")
+  message(FATAL_ERROR "Cresset builds with clang 19 (docs/adr/0001-clang-19.md): run ./dev build, or set CMAKE_CXX_COMPILER=clang++-19")
 endif()
 
 set(CMAKE_CXX_STANDARD 20)

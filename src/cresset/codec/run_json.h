@@ -7,7 +7,7 @@
 // Runs as JSON values.
 namespace cresset::codec {
 
-// What `-o json` prints and programs rely on: docs/reference.md. Times are RFC 3339 or null; an
+// What `-o json` prints and programs rely on: docs/reference/cli.md. Times are RFC 3339 or null; an
 // artifact is
 // {"name", "type" (its schema title), "uri", "metadata"}.
 Value to_value(const model::RunView& run);
