@@ -212,7 +212,8 @@ def problems(root: pathlib.Path) -> Iterator[str]:
     for path in paths:
         size = (root / path).stat().st_size
         if size > BLOB_BYTES_MAX:
-            yield f"{path}: {size} bytes, {BLOB_BYTES_MAX} at most: generate it, or keep it away"
+            limit = f"{BLOB_BYTES_MAX} at most"
+            yield f"{path}: {size} bytes, {limit}: generate it, or keep it elsewhere"
         text = text_of(root / path)
         if text is None or path in SELF:
             continue
