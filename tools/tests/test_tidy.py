@@ -179,7 +179,8 @@ class Trees(unittest.TestCase):
         self.write("docs/formats/log.md", "# Log\n\n[up](../../README.md) [up](..)\n")
         page = (
             "# What's here: a, b\n[log](docs/formats/log.md) ![folder](docs/) [here](#log-file)\n"
-            "[above](#whats-here-a-b) [line](x.py#L1)\n[out](https://x.org/a.md) [to](mailto:ada@x.org)\n"
+            "[above](#whats-here-a-b) [line](x.py#L1)\n"
+            "[out](https://x.org/a.md) [post](mailto:ada@x.org)\n"
             "[one]: docs/formats/log.md#log\n## Log file\n`[no](link.md)`\n"
             "```\n[no](link.md)\n```\n"
         )
