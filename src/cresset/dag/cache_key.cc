@@ -78,10 +78,11 @@ CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& 
       out.parts["command"] = digest_of(all_of(container.command, container.args));
       out.parts["program"] = tooling.program;
     }
-    for (const model::EnvVar& variable : container.env)
-      out.parts["env " + variable.name] = readable(variable.value);
+    // As at the start: what the component declares wins over --env.
     for (const auto& [name, value] : tooling.env)
       out.parts["env " + name] = "sha256:" + sha256_hex(value);
+    for (const model::EnvVar& variable : container.env)
+      out.parts["env " + variable.name] = readable(variable.value);
     out.parts["interpreter"] = tooling.interpreter;
   }
   out.key = sha256_hex(text::to_canonical_json(out.parts));
