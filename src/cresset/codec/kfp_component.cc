@@ -224,6 +224,7 @@ void read_executor_body(const Node& label, const Executors& executors, std::stri
 
 model::Component read_component(const Node& node, const Executors& executors,
                                 std::string& executor_label) {
+  node.count_part();
   const Message message(node, "ComponentSpec");
   model::Component out;
   if (const auto inputs = message.field("inputDefinitions")) read_inputs(*inputs, out);

@@ -92,6 +92,7 @@ model::Importer read_importer(const Node& node) {
 }
 
 Executor read_executor(const Node& node) {
+  node.count_part();
   const Message message(node, "Executor");
   const auto kind = message.only_one({"container", "importer", "resolver", "customJob"});
   if (kind == "container") return read_container(*message.field(*kind));

@@ -212,7 +212,7 @@ std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view te
   std::ranges::sort(out, {}, [](const Diagnostic& d) {
     return std::tuple(d.position.line, d.position.column, std::string_view(d.message));
   });
-  if (report.full()) {
+  if (report.errors().size() > 1 && report.full()) {
     out.push_back({Severity::kError,
                    std::string(file),
                    {1, 1},
@@ -257,7 +257,12 @@ ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   Reading reading;
   read_all(*documents, report, reading);
   out.diagnostics = diagnostics_of(report, text, file_name);
-  if (!report.errors().empty()) return out;
+  if (!report.errors().empty()) {
+    const auto* dag = std::get_if<model::Dag>(&reading.pipeline.root.body);
+    if (dag != nullptr && !dag->tasks.empty() && !report.full())
+      out.draft = std::move(reading.pipeline);
+    return out;
+  }
   for (const Finding& warning : report.warnings()) {
     reading.pipeline.notices.push_back({warning.place.pointer, warning.message});
   }

@@ -13,6 +13,9 @@ namespace cresset::codec {
 
 struct ReadResult {
   std::optional<model::Pipeline> pipeline;  // when there is no error
+  // What could be read of a file with errors, if it has the shape of a pipeline: for finding what
+  // else is wrong, never for running.
+  std::optional<model::Pipeline> draft;
   std::vector<Diagnostic> diagnostics;      // errors and warnings, in the order of the file
 };
 

@@ -114,6 +114,7 @@ model::RetryPolicy read_retry(const Node& node) {
 }  // namespace
 
 model::TaskSpec read_task(std::string_view name, const Node& node) {
+  node.count_part();
   const Message message(node, "PipelineTaskSpec");
   model::TaskSpec out;
   if (const auto info = message.field("taskInfo"))

@@ -15,6 +15,7 @@ namespace cresset::codec {
 namespace {
 
 constexpr std::size_t kErrorsMax = 100;
+constexpr std::size_t kPartsMax = 1'000'000;
 constexpr std::size_t kNameBytesMax = 200;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
@@ -41,7 +42,9 @@ void Report::error(Place place, std::string message, std::string help) {
   errors_.push_back({std::move(place), std::move(message), std::move(help)});
 }
 
-bool Report::full() const { return errors_.size() == kErrorsMax; }
+bool Report::count_part() { return parts_++ < kPartsMax; }
+
+bool Report::full() const { return stopped_ || errors_.size() == kErrorsMax; }
 
 void Report::noted(const MessageRule& message, const FieldRule& field, Place place,
                    std::string_view owner) {
@@ -96,6 +99,13 @@ std::string Node::owner() const {
     if (map == "tasks" || map == "components" || map == "executors") return std::string(node->key_);
   }
   return {};
+}
+
+void Node::count_part() const {
+  if (report_->count_part()) return;
+  error_at_key(fmt::format("more than {} tasks, components and executors in one file", kPartsMax),
+               "loop over a list instead of repeating a task");
+  report_->stop();
 }
 
 void Node::error(std::string message, std::string help) const {

@@ -36,7 +36,11 @@ class Report {
   void warning(Place place, std::string message);
 
   [[nodiscard]] const std::vector<Finding>& errors() const { return errors_; }
-  // No further error is kept: the rest of the file need not be read.
+  // False: it is one part too many.
+  bool count_part();
+  void stop() { stopped_ = true; }
+
+  // Nothing further is kept: the rest of the file need not be read.
   [[nodiscard]] bool full() const;
   [[nodiscard]] std::vector<Finding> warnings() const;
 
@@ -50,6 +54,8 @@ class Report {
   std::vector<Finding> errors_;
   std::vector<Finding> warnings_;
   std::map<std::string, Noted, std::less<>> noted_;
+  std::size_t parts_ = 0;
+  bool stopped_ = false;
 };
 
 // A value and where it stands.
@@ -69,6 +75,9 @@ class Node {
   // The key of the innermost of the maps tasks, components, executors … that this stands in; empty
   // when in none.
   [[nodiscard]] std::string owner() const;
+
+  // For each task, component and executor: thirty bytes of text can become a kilobyte of model.
+  void count_part() const;
 
   void error(std::string message, std::string help = {}) const;
   void error_at_key(std::string message, std::string help = {}) const;

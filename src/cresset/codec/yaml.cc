@@ -147,7 +147,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   void add(const YAML::Mark& mark, YAML::anchor_t anchor, Value value, Extent extent) {
-    if (values_++ == limits_.values) {
+    if (!expects_key() && values_++ == limits_.values) {
       throw YamlRefusal{mark, "more than " + std::to_string(limits_.values) + " values in one file",
                         "split the file, or pass large values as artifacts"};
     }
@@ -225,7 +225,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> frames_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
   std::size_t spent_ = 0;
-  std::size_t values_ = 0;  // keys too
+  std::size_t values_ = 0;
   YAML::Mark document_mark_;
 };
 
