@@ -114,8 +114,13 @@ int rm(const RmVerb& verb, Session session) {
   }
   auto service = session.backend.service();
   if (!service) return report(service.error(), session);
-  for (const model::RunId& run : runs) {
-    if (auto removed = (*service)->remove(run); !removed) return report(removed.error(), session);
+  // Newest first: a run cannot go before those that took artifacts of it from the cache.
+  auto known = (*service)->list();
+  if (!known) return report(known.error(), session);
+  for (const ports::RunRecord& run : *known) {
+    if (std::ranges::find(runs, run.id) == runs.end()) continue;
+    if (auto removed = (*service)->remove(run.id); !removed)
+      return report(removed.error(), session);
   }
   for (const model::RunId& run : runs)
     session.terminal.out(fmt::format("Run {} is removed\n", short_id(run)));

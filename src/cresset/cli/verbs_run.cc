@@ -193,11 +193,14 @@ class WaitObserver final : public app::RunObserver {
     if (session_.backend.clock().now() < check_at_) return;
     check_at_ = session_.backend.clock().now() + kEngineExpected;
     auto live = service_.has_live_engine(run_);
-    if (live && !*live) {
+    const bool is_dead = live && !*live;
+    // Once is no proof: the engine may have ended with the run just now.
+    if (is_dead && was_dead_) {
       progress_->on_notice(fmt::format(
           "no process drives this run at the moment: `cresset resume {}` goes on with it",
           short_id(run_)));
     }
+    was_dead_ = is_dead;
   }
   void finish() { progress_->finish(); }
 
@@ -207,6 +210,7 @@ class WaitObserver final : public app::RunObserver {
   model::RunId run_;
   std::unique_ptr<Progress> progress_;
   TimePoint check_at_;
+  bool was_dead_ = false;
 };
 
 }  // namespace

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
+#include <system_error>
 
 #include "cresset/base/check.h"
 #include "cresset/text/json.h"
@@ -35,6 +38,14 @@ Result<Value> parse_file(const ExpectedParameter& parameter, const std::string& 
     std::ranges::transform(lower, lower.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (lower == "true" || lower == "false") return Value(lower == "true");
+    return wrong_value(parameter, '"' + text + '"');
+  }
+  // JSON would refuse a whole number that a double cannot hold exactly, and a double need not.
+  if (parameter.type == model::ParameterType::kNumberDouble) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size() && std::isfinite(number))
+      return Value(number);
     return wrong_value(parameter, '"' + text + '"');
   }
   auto value = text::parse_json(text);
