@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cresset/dag/check_parts.h"
+#include "cresset/dag/launch.h"
 
 namespace cresset::dag {
 
@@ -85,7 +86,8 @@ class CycleFinder {
       index.emplace(name, names_.size());
       names_.push_back(name);
     }
-    for (const auto& [name, task] : dag.tasks) upstream_.push_back(indices_of(task, index));
+    for (const auto& [name, task] : dag.tasks)
+      upstream_.push_back(indices_of(task, checked.component_of(task), index));
     state_.resize(names_.size(), State::kNew);
   }
 
@@ -103,6 +105,7 @@ class CycleFinder {
   };
 
   static std::vector<std::size_t> indices_of(const model::TaskSpec& task,
+                                             const model::Component* component,
                                              const std::map<std::string_view, std::size_t>& index) {
     std::vector<std::size_t> out;
     const auto add = [&](std::string_view name) {
@@ -115,6 +118,12 @@ class CycleFinder {
     }
     for (const auto& [name, source] : task.artifacts) {
       if (const auto* from = std::get_if<model::FromTask>(&source.from)) add(from->task);
+    }
+    const auto* container =
+        component == nullptr ? nullptr : std::get_if<model::Container>(&component->body);
+    if (container == nullptr) return out;
+    for (const model::NameSource* source : name_sources(container->kubernetes)) {
+      if (const auto* from = std::get_if<model::FromTask>(&source->from)) add(from->task);
     }
     return out;
   }

@@ -99,6 +99,7 @@ class ContainerChecker {
   }
 
   void check_name(const model::NameSource& source, const Where& where) {
+    check_selector(checked_, source.selector, where.at("parameterExpressionSelector"));
     if (const auto* constant = std::get_if<model::Constant>(&source.from)) {
       return check_texts(checked_, constant->value, names_,
                          where.at("runtimeValue").at("constant"));

@@ -182,6 +182,8 @@ void check_argument(Checked& checked, std::string_view text, const Nameable& nam
                     const Where& where);
 // The texts anywhere in a value.
 void check_texts(Checked& checked, const Value& value, const Nameable& names, const Where& where);
+// The parameterExpressionSelector of a source, unless it is empty.
+void check_selector(Checked& checked, const std::string& selector, const Where& where);
 bool has_references(const Value& value);
 // Whether a placeholder in the value names that input parameter.
 bool names_parameter(const Value& value, std::string_view input);

@@ -82,7 +82,7 @@ class TaskChecker {
       add(where, fmt::format("input \"{}\" of {} is an artifact", input, task_.component),
           "pass it under inputs.artifacts");
     }
-    if (!source.selector.empty()) check_selector(source.selector, where);
+    check_selector(checked_, source.selector, where.at("parameterExpressionSelector"));
     if (const auto* constant = std::get_if<model::Constant>(&source.from))
       return check_constant(input, *constant, source.selector, where);
     const std::optional<ParameterType> type = check_source(source, where);
@@ -100,24 +100,6 @@ class TaskChecker {
     if (std::holds_alternative<model::FromTask>(source.from))
       return where.at("taskOutputParameter").at("outputParameterKey");
     return where.at("taskFinalStatus");
-  }
-
-  void check_selector(const std::string& selector, const Where& where) {
-    const Where place = where.at("parameterExpressionSelector");
-    const auto parsed = text::CelExpression::parse(selector);
-    if (!parsed) {
-      return add(place, fmt::format("the selector cannot be read: {}", parsed.error().text()),
-                 "write a CEL expression such as parseJson(string_value)[\"key\"]");
-    }
-    static const Names kKnown{"string_value", "number_value", "bool_value",
-                              "struct_value", "list_value",   "null_value"};
-    parsed->visit_names([&](std::string_view name) {
-      if (kKnown.contains(name)) return;
-      add(place,
-          fmt::format("the selector names \"{}\", which does not exist{}", name,
-                      suggestion(name, kKnown)),
-          fmt::format("the value is seen as {}", shown_names(kKnown)));
-    });
   }
 
   static std::string origin(const model::ParameterSource& source) {

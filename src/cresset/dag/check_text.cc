@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cresset/dag/check_parts.h"
+#include "cresset/text/cel.h"
 #include "cresset/text/placeholder.h"
 
 namespace cresset::dag {
@@ -148,6 +149,25 @@ void check_texts(Checked& checked, const Value& value, const Nameable& names, co
       check_texts(checked, item, names, field);
     }
   }
+}
+
+void check_selector(Checked& checked, const std::string& selector, const Where& where) {
+  if (selector.empty()) return;
+  const auto parsed = text::CelExpression::parse(selector);
+  if (!parsed) {
+    return checked.problems.add(
+        where, fmt::format("the selector cannot be read: {}", parsed.error().text()),
+        "write a CEL expression such as parseJson(string_value)[\"key\"]");
+  }
+  static const Names kKnown{"string_value", "number_value", "bool_value",
+                            "struct_value", "list_value",   "null_value"};
+  parsed->visit_names([&](std::string_view name) {
+    if (kKnown.contains(name)) return;
+    checked.problems.add(where,
+                         fmt::format("the selector names \"{}\", which does not exist{}", name,
+                                     suggestion(name, kKnown)),
+                         fmt::format("the value is seen as {}", shown_names(kKnown)));
+  });
 }
 
 bool has_references(const Value& value) {

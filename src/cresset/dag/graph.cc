@@ -6,11 +6,14 @@
 #include <set>
 #include <utility>
 
+#include "cresset/dag/launch.h"
+
 namespace cresset::dag {
 
 namespace {
 
-std::set<std::string> upstream_names(const model::TaskSpec& spec) {
+std::set<std::string> upstream_names(const model::TaskSpec& spec,
+                                     const model::Component& component) {
   std::set<std::string> names(spec.dependent_tasks.begin(), spec.dependent_tasks.end());
   for (const auto& [name, source] : spec.parameters) {
     if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
@@ -19,6 +22,11 @@ std::set<std::string> upstream_names(const model::TaskSpec& spec) {
   }
   for (const auto& [name, source] : spec.artifacts) {
     if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
+  }
+  if (const auto* container = std::get_if<model::Container>(&component.body)) {
+    for (const model::NameSource* source : name_sources(container->kubernetes)) {
+      if (const auto* task = std::get_if<model::FromTask>(&source->from)) names.insert(task->task);
+    }
   }
   return names;
 }
@@ -108,7 +116,7 @@ class Compiler {
 
   static Result<void> link(GraphDag& dag) {
     for (std::uint32_t i = 0; i < dag.tasks.size(); ++i) {
-      for (const std::string& name : upstream_names(*dag.tasks[i].spec)) {
+      for (const std::string& name : upstream_names(*dag.tasks[i].spec, *dag.tasks[i].component)) {
         const std::uint32_t* producer = dag.find(name);
         if (producer == nullptr) {
           return make_error(Code::kInvalidArgument, "task \"{}\" depends on an unknown task \"{}\"",

@@ -155,22 +155,6 @@ class InputResolver {
     out_.slots.parameters.insert_or_assign(name, std::move(value));
   }
 
-  // The selector sees the value as protobuf's Value does; string_value of a list or struct is its
-  // JSON, so that parseJson(string_value)["key"] works on loop items of either kind.
-  static Result<Value> select(const std::string& selector, const Value& value) {
-    CR_TRY(const text::CelExpression expression, text::CelExpression::parse(selector));
-    const Value as_string = value.is_string() ? value : Value(text::to_json(value));
-    return expression.evaluate([&](std::string_view name) -> const Value* {
-      if (name == "string_value") return &as_string;
-      if (name == "number_value" && value.is_number()) return &value;
-      if (name == "bool_value" && value.is_bool()) return &value;
-      if (name == "struct_value" && value.is_struct()) return &value;
-      if (name == "list_value" && value.is_list()) return &value;
-      if (name == "null_value" && value.is_null()) return &value;
-      return nullptr;
-    });
-  }
-
   const model::InputParameter* declared(const std::string& name) const {
     auto it = task_.component->input_parameters.find(name);
     return it == task_.component->input_parameters.end() ? nullptr : &it->second;
@@ -253,6 +237,20 @@ class InputResolver {
 };
 
 }  // namespace
+
+Result<Value> select(const std::string& selector, const Value& value) {
+  CR_TRY(const text::CelExpression expression, text::CelExpression::parse(selector));
+  const Value as_string = value.is_string() ? value : Value(text::to_json(value));
+  return expression.evaluate([&](std::string_view name) -> const Value* {
+    if (name == "string_value") return &as_string;
+    if (name == "number_value" && value.is_number()) return &value;
+    if (name == "bool_value" && value.is_bool()) return &value;
+    if (name == "struct_value" && value.is_struct()) return &value;
+    if (name == "list_value" && value.is_list()) return &value;
+    if (name == "null_value" && value.is_null()) return &value;
+    return nullptr;
+  });
+}
 
 Result<Value> coerce(const Value& value, model::ParameterType type) {
   if (value.is_null() || model::fits(value, type)) return value;

@@ -58,6 +58,11 @@ Result<Slots> iteration_inputs(const GraphTask& task, const Slots& loop_inputs,
 // it spells.
 Result<Value> coerce(const Value& value, model::ParameterType type);
 
+// What a parameterExpressionSelector makes of a value. It sees the value as protobuf's Value does;
+// string_value of a list or struct is its JSON, so that parseJson(string_value)["key"] works on
+// loop items of either kind.
+Result<Value> select(const std::string& selector, const Value& value);
+
 // ExecutorInput's form of artifacts: {"artifacts":[{"name","type":{…},"uri","metadata"}]}.
 Value artifacts_value(const std::vector<model::Artifact>& artifacts);
 

@@ -183,6 +183,32 @@ Result<LaunchResources> launch_resources(const model::Resources& declared,
   return out;
 }
 
+// From where the inputs of the task come from; what is passed to the task itself counts too.
+Result<Value> name_value(const model::NameSource& source, const LeafTask& task,
+                         const RunContext& context) {
+  if (const auto* constant = std::get_if<model::Constant>(&source.from)) {
+    const LaunchLookup answers(task, context, nullptr);
+    return resolve_constant(constant->value, [&answers](const text::Reference& reference) {
+      return answers(reference);
+    });
+  }
+  if (const auto* parent = std::get_if<model::FromParent>(&source.from)) {
+    const auto around = task.dag_inputs.find(parent->input);
+    if (around != task.dag_inputs.end()) return around->second;
+    const auto own = task.inputs.parameters.find(parent->input);
+    return own == task.inputs.parameters.end() ? Value() : own->second;
+  }
+  const auto* from = std::get_if<model::FromTask>(&source.from);
+  if (from == nullptr) return make_error(Code::kFailedPrecondition, "a final status is no name");
+  if (const auto outputs = task.neighbour_outputs.find(from->task);
+      outputs != task.neighbour_outputs.end()) {
+    const auto value = outputs->second.find(from->output);
+    if (value != outputs->second.end()) return value->second;
+  }
+  return make_error(Code::kFailedPrecondition, "task \"{}\" gave no output \"{}\"", from->task,
+                    from->output);
+}
+
 void add_lightweight(const Lightweight& lightweight, std::string source, const LaunchPlaces& places,
                      const Value& executor_input, Launch& out) {
   const std::string input_path = places.attempt_dir + "/executor_input.json";
@@ -251,20 +277,24 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
   return out;
 }
 
+std::vector<const model::NameSource*> name_sources(const model::KubernetesConfig& config) {
+  std::vector<const model::NameSource*> out;
+  const auto add = [&out](const auto& settings) {
+    for (const auto& setting : settings) out.push_back(&setting.name);
+  };
+  add(config.secret_as_env);
+  add(config.config_map_as_env);
+  add(config.secret_as_volume);
+  add(config.config_map_as_volume);
+  add(config.pvc_mounts);
+  return out;
+}
+
 Result<std::optional<std::string>> resolve_name(const model::NameSource& source,
                                                 const LeafTask& task, const RunContext& context) {
-  Value value;
-  if (const auto* constant = std::get_if<model::Constant>(&source.from)) {
-    const LaunchLookup answers(task, context, nullptr);
-    CR_TRY(value, resolve_constant(constant->value, [&answers](const text::Reference& reference) {
-             return answers(reference);
-           }));
-  } else if (const auto* parent = std::get_if<model::FromParent>(&source.from)) {
-    auto it = task.inputs.parameters.find(parent->input);
-    if (it != task.inputs.parameters.end()) value = it->second;
-  } else {
-    return make_error(Code::kFailedPrecondition,
-                      "a name must be a constant or an input of the task");
+  CR_TRY(Value value, name_value(source, task, context));
+  if (!source.selector.empty() && !value.is_null()) {
+    CR_TRY(value, select(source.selector, value));
   }
   if (value.is_null()) return std::optional<std::string>{};
   if (!value.is_string() || value.as_string().empty()) {

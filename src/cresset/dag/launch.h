@@ -64,9 +64,11 @@ struct Launch {
 Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight>& lightweight,
                            const LaunchPlaces& places, const RunContext& context);
 
-// An input parameter source of platforms.kubernetes (secretNameParameter …) as text; nullopt when
-// it resolves to null, which drops the setting (kfp.md §1.8). An empty or non-text value is
-// kInvalidArgument.
+// The sources of all names in platforms.kubernetes (secretNameParameter …).
+std::vector<const model::NameSource*> name_sources(const model::KubernetesConfig& config);
+
+// One of them as text; nullopt when it resolves to null, which drops the setting (kfp.md §1.8). An
+// empty or non-text value is kInvalidArgument.
 Result<std::optional<std::string>> resolve_name(const model::NameSource& source,
                                                 const LeafTask& task, const RunContext& context);
 

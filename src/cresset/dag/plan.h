@@ -138,6 +138,10 @@ struct LeafTask {
   const model::Component* component = nullptr;
   const model::TaskSpec* spec = nullptr;
   model::Bindings inputs;
+  // What the names in its platform settings come from, which are sources as its inputs are: inputs
+  // of the dag around it, and outputs of its neighbours by task. Only those that are named there.
+  model::ByName<Value> dag_inputs;
+  model::ByName<model::ByName<Value>> neighbour_outputs;
   TaskOrdinal parent = 0;  // the group it belongs to
   bool cacheable = false;  // the IR switched caching on for it
 };

@@ -160,6 +160,7 @@ class Plan::Impl {
   bool is_leaf(const Node& node) const;
   bool is_loop(const Node& node) const;
   bool is_shown(const Node& node) const;
+  void add_platform_values(const Scope& scope, LeafTask& out) const;
   const model::RetryPolicy* retry_policy(const Node& node) const;
   std::optional<Duration> deadline(const Node& node) const;
   void path(NodeId id, std::string& out) const;

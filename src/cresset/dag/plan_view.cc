@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cresset/base/check.h"
+#include "cresset/dag/launch.h"
 #include "cresset/dag/plan_state.h"
 
 namespace cresset::dag {
@@ -72,7 +73,26 @@ LeafTask Plan::Impl::leaf(NodeId id) const {
   out.inputs = copy(node.inputs);
   out.parent = scopes_[node.scope].owner;
   out.cacheable = node.task->spec->caching.enabled;
+  add_platform_values(scopes_[node.scope], out);
   return out;
+}
+
+void Plan::Impl::add_platform_values(const Scope& scope, LeafTask& out) const {
+  const auto* container = std::get_if<model::Container>(&out.component->body);
+  if (container == nullptr) return;
+  for (const model::NameSource* source : name_sources(container->kubernetes)) {
+    if (const auto* parent = std::get_if<model::FromParent>(&source->from)) {
+      const auto& inputs = nodes_[scope.owner].inputs.parameters;
+      if (const auto it = inputs.find(parent->input); it != inputs.end())
+        out.dag_inputs.emplace(parent->input, *it->second);
+    }
+    const auto* from = std::get_if<model::FromTask>(&source->from);
+    const std::uint32_t* index = from == nullptr ? nullptr : scope.dag->find(from->task);
+    if (index == nullptr) continue;
+    const auto& outputs = nodes_[scope.nodes[*index]].outputs.parameters;
+    if (const auto it = outputs.find(from->output); it != outputs.end())
+      out.neighbour_outputs[from->task].emplace(from->output, *it->second);
+  }
 }
 
 std::optional<NodeId> Plan::Impl::find(std::string_view wanted) const {

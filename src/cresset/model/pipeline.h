@@ -174,8 +174,8 @@ struct Resources {
   std::string accelerator_count;
 };
 
-// A setting of platforms.kubernetes that names something by value or by a task input. Null value =
-// setting dropped.
+// A setting of platforms.kubernetes that names something; the sources are those of a task's inputs,
+// seen from where the task stands. Null value = setting dropped.
 using NameSource = ParameterSource;
 
 struct KeyToEnv {
