@@ -1,12 +1,17 @@
 #include "cresset/text/cel.h"
 
-#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
-#include <vector>
 
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
 #include "cresset/text/cel_eval.h"
 #include "cresset/text/cel_tree.h"
+#include "cresset/text/cel_value.h"
 
 namespace cresset::text {
 

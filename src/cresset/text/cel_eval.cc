@@ -2,13 +2,24 @@
 
 #include <fmt/core.h>
 
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
 #include "cresset/text/cel_functions.h"
+#include "cresset/text/cel_tree.h"
+#include "cresset/text/cel_value.h"
 #include "cresset/text/suggest.h"
 #include "cresset/text/utf8.h"
 
@@ -126,7 +137,7 @@ class Evaluator {
     if (!target.is_map()) return refuse(node, describe_cel(target) + " has no fields");
     auto found = cel_find(target, key, budget_);
     if (!found) return at(node, std::move(found).error());
-    if (*found) return **std::move(found);
+    if (found->has_value()) return *std::move(*found);
     return refuse(node, "there is no " + shown + similar_key(target, key));
   }
 
@@ -155,10 +166,10 @@ class Evaluator {
   Result<CelValue> index(const CelNode& node) {
     CR_TRY(const CelValue target, operand(node, 0));
     CR_TRY(const CelValue key, operand(node, 1));
-    const std::optional<CelKey> plain = make_cel_key(key);
+    std::optional<CelKey> plain = make_cel_key(key);
     if (target.is_map()) {
-      if (!plain) return refuse(node, describe_cel(key) + " is no key: maps have strings as keys");
-      return entry(node, target, *plain, describe_cel(key));
+      if (plain) return entry(node, target, *plain, describe_cel(key));
+      return refuse(node, describe_cel(key) + " is no key: maps have strings as keys");
     }
     if (!target.is_list()) {
       return refuse(node, describe_cel(target) + " is neither a list nor a map");

@@ -5,15 +5,25 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "cresset/base/check.h"
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
+#include "cresset/text/cel_value.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
 #include "cresset/text/utf8.h"

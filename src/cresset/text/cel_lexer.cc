@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <limits>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
 #include "cresset/text/utf8.h"
 
 namespace cresset::text {

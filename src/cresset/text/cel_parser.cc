@@ -2,12 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
 #include "cresset/text/cel_lexer.h"
 #include "cresset/text/cel_tree.h"
+#include "cresset/text/cel_value.h"
 #include "cresset/text/utf8.h"
 
 namespace cresset::text {

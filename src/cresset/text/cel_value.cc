@@ -2,9 +2,22 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
 #include "cresset/text/json.h"
 #include "cresset/text/utf8.h"
 

@@ -3,9 +3,17 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <optional>
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "cresset/base/error.h"
+#include "cresset/base/result.h"
+#include "cresset/base/value.h"
 #include "cresset/text/json.h"
 #include "cresset/text/suggest.h"
 #include "cresset/text/utf8.h"
