@@ -7,6 +7,7 @@
 #include <boost/json/src.hpp>  // NOLINT(misc-include-cleaner): the library's code
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,11 +22,13 @@ namespace {
 
 constexpr JsonLimits kLimits{.depth = 64, .bytes = 1u << 20};
 
-bool boost_reads(std::string_view text) {
+// Nothing when Boost gave up on a number whose exponent fits no int: 0e99999999999 is JSON.
+std::optional<bool> boost_reads(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = 1'000;
   boost::json::error_code error;
   boost::json::parse({text.data(), text.size()}, error, {}, options);
+  if (error == boost::json::error::exponent_overflow) return std::nullopt;
   return !error;
 }
 
@@ -87,12 +90,12 @@ void run(std::string_view text) {
   const auto value = parse_json(text, kLimits, &detail);
   locate_json(text, "/a/0/b");
   if (value) {
-    CHECK(boost_reads(text));
+    CHECK(boost_reads(text).value_or(true));
     check_printers(*value);
     if (text.size() <= 300) check_pointers(text, *value, "", {1, 1});
   } else {
     check_fault(text, value.error(), detail);
-    CHECK(is_beyond_grammar(detail.message) || !boost_reads(text));
+    CHECK(is_beyond_grammar(detail.message) || !boost_reads(text).value_or(false));
   }
 }
 

@@ -25,7 +25,7 @@ void PrintTo(const Position& position, std::ostream* out) {
 
 namespace {
 
-using namespace std::string_view_literals;
+using std::literals::operator""sv;
 using testing::HasSubstr;
 using testing::StartsWith;
 
