@@ -26,6 +26,7 @@ Engine::Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr
              ports_.steps) {}
 
 Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
+  forget_what_ended();
   effects_ = plan_->outstanding();
   dispatch();
   if (plan_->state() == model::State::kPending) inbox_.push_back({dag::Submitted{}, {}});
@@ -71,6 +72,17 @@ void Engine::apply(const dag::Event& event, WallTime at) {
   dag::StepResult result = plan_->step(event, at);
   std::ranges::move(result.effects, std::back_inserter(effects_));
   for (dag::TaskOrdinal task : result.changed) changes_.push_back(plan_->brief(task));
+}
+
+// An engine that died between a commit and what follows it has left the executor remembering.
+void Engine::forget_what_ended() {
+  const auto live = plan_->live_attempts();
+  std::vector<model::AttemptId> ended;
+  for (const auto& attempt : plan_->attempts()) {
+    if (!std::ranges::binary_search(live, attempt))
+      ended.push_back({record_.id, attempt.first, attempt.second});
+  }
+  if (!ended.empty()) ports_.steps.executor.forget(ended);
 }
 
 void Engine::dispatch() {

@@ -44,6 +44,7 @@ class Engine {
   Result<void> take_commands();
   Result<void> advance(RunObserver& observer);
   void apply(const dag::Event& event, WallTime at);
+  void forget_what_ended();
   void dispatch();
   void carry_out(const dag::Effect& effect);
   void take_due_timers();

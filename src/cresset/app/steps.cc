@@ -32,6 +32,7 @@ struct Steps::Work {
   bool adopt_only = false;
   bool executing = false;  // the executor has it
   bool stopping = false;
+  bool killing = false;
 
   ClusterSettings settings;
   std::vector<std::pair<std::string, std::string>> secret_env;
@@ -184,6 +185,7 @@ void Steps::begin(Work& work) {
 }
 
 void Steps::begin_container(Work& work) {
+  if (work.adopt_only) return execute(work);  // what it needed to start, it has had
   const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
   auto settings = cluster_settings(work.leaf, work.attempt, home_, attempt_dir, plan_.context());
   if (!settings) return fail(work, {settings.error().text(), {}}, true);
@@ -255,7 +257,6 @@ void Steps::on_environment(const ports::EnvironmentReady& ready) {
 }
 
 void Steps::execute(Work& work) {
-  if (work.stopping) return fail(work, {"stopped before it started", {}}, true);
   const model::AttemptId id = attempt_id(work);
   dag::LaunchPlaces places;
   places.attempt_dir = home_.attempt_dir(id);
@@ -271,7 +272,8 @@ void Steps::execute(Work& work) {
   ports::StartSpec spec;
   spec.id = id;
   spec.token = token_;
-  spec.adopt_only = work.adopt_only;
+  // An engine that died may have started what is to be stopped now: it is looked for all the same.
+  spec.adopt_only = work.adopt_only || work.stopping;
   spec.env = environment_of(work, *launch);
   spec.argv = std::move(launch->argv);
   spec.work_dir = places.attempt_dir + "/work";
@@ -292,6 +294,11 @@ void Steps::execute(Work& work) {
   spec.run_cpu_millis_max = options_.jobs * 1000;
   work.executing = true;
   ports_.executor.start(std::move(spec));
+  if (work.stopping) stop_executing(work);
+}
+
+void Steps::stop_executing(const Work& work) {
+  ports_.executor.stop(attempt_id(work), work.killing ? Duration{0} : kStopGrace);
 }
 
 // docs/reference/step-environment.md lists this minimum. Later entries win: what the user declares
@@ -336,9 +343,9 @@ void Steps::stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill) {
   if (found == works_.end() || found->second->attempt != attempt) return;
   Work& work = *found->second;
   work.stopping = true;
+  work.killing = kill;
   // Before the executor has it, the attempt ends at its next turn: execute() looks at `stopping`.
-  if (work.executing && !work.exit)
-    ports_.executor.stop(attempt_id(work), kill ? Duration{0} : kStopGrace);
+  if (work.executing && !work.exit) stop_executing(work);
 }
 
 // ---- End ----

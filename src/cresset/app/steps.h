@@ -74,6 +74,7 @@ class Steps {
   void take_mounts(Work& work, const ports::FileAnswer& answer);
   void prepare_environment(Work& work);
   void execute(Work& work);
+  void stop_executing(const Work& work);
   void on(const ports::AttemptRunning& event);
   void on(const ports::AttemptExited& event);
   void take_raw_outputs(Work& work, const ports::FileAnswer& answer);
