@@ -35,7 +35,8 @@ struct DigestMemoryTest : public ::testing::Test {
   // Until what was changed last can be told from what changes next.
   static void let_the_clock_tick() {
     const std::int64_t start = coarse_now_ns();
-    while (coarse_now_ns() < start + 30'000'000) ::usleep(2'000);
+    while (coarse_now_ns() < start + 30'000'000) {
+    }
   }
   // Makes the memory claim another digest for the path: whoever uses the memory gives it.
   void plant(const std::string& path, const std::string& entry) {
