@@ -216,6 +216,7 @@ TEST(Yaml, PlacesSyntaxErrors) {
   EXPECT_THAT(read("a: b: c\n"), StartsWith("1:5 "));
   EXPECT_THAT(read("a:\n  - x\n b: 1\n"), StartsWith("3:2 "));
   EXPECT_EQ(read("a: 1\n...\nb: 2\n"), "3:1 text after the end of the document");
+  EXPECT_THAT(read("a: \"x\n  y\\u0"), StartsWith("2:7 "));
   EXPECT_EQ(read("[a]\nb\n"), "2:1 text after the end of the document");
 }
 
