@@ -23,13 +23,14 @@ std::string_view unit_of(std::string_view pointer) {
     if (at == std::string_view::npos) continue;
     end = std::max(end, std::min(pointer.size(), pointer.find('/', at + map.size())));
   }
-  return pointer.substr(0, end != 0 ? end : pointer.rfind('/'));
+  if (end == 0) end = pointer.rfind('/');
+  return end == 0 ? pointer : pointer.substr(0, end);
 }
 
 // What is said of a part that could not be read whole may be no more than what follows from that.
 bool is_doubtful(const codec::Place& place, const std::vector<codec::Diagnostic>& known) {
   return std::ranges::any_of(known, [&place](const codec::Diagnostic& diagnostic) {
-    return diagnostic.severity == codec::Severity::kError &&
+    return diagnostic.severity == codec::Severity::kError && !diagnostic.pointer.empty() &&
            place.pointer.starts_with(unit_of(diagnostic.pointer));
   });
 }

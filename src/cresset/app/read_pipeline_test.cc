@@ -8,6 +8,7 @@
 namespace cresset::app {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -269,14 +270,36 @@ TEST(ReadAndCheck, GivesThePipelineWhenNothingIsWrong) {
   EXPECT_EQ(read.pipeline->name, "bad");
 }
 
-// A file that cannot be read is not checked any further.
-TEST(ReadAndCheck, ReadingErrorsComeFirst) {
+std::vector<std::string> messages_of(std::string_view text) {
+  std::vector<std::string> out;
+  for (const codec::Diagnostic& diagnostic : read_and_check(text, "bad.yaml").diagnostics)
+    out.push_back(diagnostic.message);
+  return out;
+}
+
+TEST(ReadAndCheck, AMisspeltFieldHidesNothingElsewhere) {
+  const std::size_t before = messages_of(kSpec).size();
   std::string text(kSpec);
   text.replace(text.find("schemaVersion"), 13, "schemaVersoin");
-  const codec::ReadResult read = read_and_check(text, "bad.yaml");
-  EXPECT_FALSE(read.pipeline);
-  for (const codec::Diagnostic& diagnostic : read.diagnostics)
-    EXPECT_THAT(diagnostic.message, HasSubstr("schemaVers"));
+  const std::vector<std::string> messages = messages_of(text);
+  EXPECT_THAT(messages, Contains(HasSubstr("unknown field \"schemaVersoin\"")));
+  EXPECT_GE(messages.size(), before + 1);
+}
+
+TEST(ReadAndCheck, AKeyThatOccursTwiceHidesNothingElse) {
+  const std::size_t before = messages_of(kSpec).size();
+  const std::vector<std::string> messages =
+      messages_of(std::string(kSpec) + "sdkVersion: a\nsdkVersion: b\n");
+  EXPECT_THAT(messages, Contains(HasSubstr("the key \"sdkVersion\" occurs twice")));
+  EXPECT_GE(messages.size(), before + 1);
+}
+
+// What follows from a part that could not be read is not told as well.
+TEST(ReadAndCheck, WhatIsDoubtfulIsLeftOut) {
+  std::string text(kSpec);
+  text.replace(text.find("componentRef"), 12, "componentReff");
+  for (const std::string& message : messages_of(text))
+    EXPECT_EQ(message.find("unknown component \"\""), std::string::npos) << message;
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "cresset/codec/document.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "cresset/codec/places.h"
 #include "cresset/codec/source_text.h"
 #include "cresset/codec/yaml.h"
@@ -43,7 +46,8 @@ Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits
 }  // namespace
 
 Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
-                                          DocumentError* detail) {
+                                          DocumentError* detail,
+                                          std::vector<DocumentError>& repeated) {
   DocumentError local;
   DocumentError& error = detail == nullptr ? local : *detail;
   if (text.size() > limits.bytes) {
@@ -58,7 +62,19 @@ Result<std::vector<Value>> read_documents(std::string_view text, const DocumentL
     error = {position_at(text, fault->offset), fault->message, archive_help(text)};
     return fail(error);
   }
-  return read_yaml(text, limits, error);
+  return read_yaml(text, limits, error, repeated);
+}
+
+Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
+                                          DocumentError* detail) {
+  std::vector<DocumentError> repeated;
+  auto documents = read_documents(text, limits, detail, repeated);
+  if (!documents || repeated.empty()) return documents;
+  const DocumentError& earliest = *std::ranges::min_element(
+      repeated, {},
+      [](const DocumentError& e) { return std::pair(e.position.line, e.position.column); });
+  if (detail != nullptr) *detail = earliest;
+  return fail(earliest);
 }
 
 std::vector<text::Position> locate(std::string_view text, const std::vector<Place>& places) {

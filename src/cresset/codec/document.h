@@ -40,6 +40,12 @@ struct DocumentError {
 Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits = {},
                                           DocumentError* detail = nullptr);
 
+// The same for those who look for all that is wrong: in YAML a key that occurs twice in one map is
+// no end, but one of `repeated` (at most 100), and its first value counts.
+Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
+                                          DocumentError* detail,
+                                          std::vector<DocumentError>& repeated);
+
 // A place in a text: the value that a JSON pointer names in one of its documents (empty ones not
 // counted) or, with `key`, the key of that value.
 struct Place {

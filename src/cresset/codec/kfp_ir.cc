@@ -238,7 +238,8 @@ ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
     return out;
   }
   DocumentError fault;
-  const auto documents = read_documents(text, {}, &fault);
+  std::vector<DocumentError> repeated;
+  const auto documents = read_documents(text, {}, &fault, repeated);
   if (!documents) {
     out.diagnostics.push_back(
         {Severity::kError, std::string(file_name), fault.position, {}, fault.message, fault.help});
@@ -257,7 +258,16 @@ ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   Reading reading;
   read_all(*documents, report, reading);
   out.diagnostics = diagnostics_of(report, text, file_name);
-  if (!report.errors().empty()) {
+  for (const DocumentError& key : repeated) {
+    out.diagnostics.push_back(
+        {Severity::kError, std::string(file_name), key.position, {}, key.message, key.help});
+  }
+  if (!repeated.empty()) {
+    std::ranges::sort(out.diagnostics, {}, [](const Diagnostic& d) {
+      return std::tuple(d.position.line, d.position.column, std::string_view(d.message));
+    });
+  }
+  if (!report.errors().empty() || !repeated.empty()) {
     const auto* dag = std::get_if<model::Dag>(&reading.pipeline.root.body);
     if (dag != nullptr && !dag->tasks.empty() && !report.full())
       out.draft = std::move(reading.pipeline);

@@ -16,7 +16,7 @@ struct ReadResult {
   // What could be read of a file with errors, if it has the shape of a pipeline: for finding what
   // else is wrong, never for running.
   std::optional<model::Pipeline> draft;
-  std::vector<Diagnostic> diagnostics;      // errors and warnings, in the order of the file
+  std::vector<Diagnostic> diagnostics;  // errors and warnings, in the order of the file
 };
 
 // Reads the text of a pipeline file: a PipelineSpec (YAML with an optional second document, a

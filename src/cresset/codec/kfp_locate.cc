@@ -127,7 +127,8 @@ class Finder {
 }  // namespace
 
 std::vector<Place> find_places(std::string_view text, const std::vector<std::string>& pointers) {
-  const auto documents = read_documents(text);
+  std::vector<DocumentError> repeated;
+  const auto documents = read_documents(text, {}, nullptr, repeated);
   CHECK(documents && !documents->empty());
   const Finder finder(*documents);
   std::vector<Place> out;

@@ -1,6 +1,7 @@
 #include "cresset/codec/yaml.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -23,7 +24,8 @@ struct Extent {
 // Builds one Value a document.
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(std::string_view text, const DocumentLimits& limits) : text_(text), limits_(limits) {}
+  Builder(std::string_view text, const DocumentLimits& limits, std::vector<DocumentError>& repeated)
+      : text_(text), limits_(limits), repeated_(repeated) {}
 
   std::vector<Value> take() { return std::move(documents_); }
 
@@ -65,7 +67,7 @@ class Builder final : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { close(); }
   void OnMapEnd() override {
-    check_duplicates(frames_.back());
+    drop_repeated(frames_.back());
     close();
   }
 
@@ -186,25 +188,44 @@ class Builder final : public YAML::EventHandler {
   }
 
   // Once a map rather than once a key: no set has to be kept while the map grows.
-  void check_duplicates(const Frame& frame) const {
-    const Value::Struct& fields = frame.value.as_struct();
+  void drop_repeated(Frame& frame) {
+    Value::Struct& fields = frame.value.as_struct();
     std::vector<std::pair<std::string_view, std::size_t>> keys;
     keys.reserve(fields.size());
     for (const auto& [key, value] : fields) keys.emplace_back(key, keys.size());
     std::ranges::sort(keys);
-    std::optional<std::pair<std::size_t, std::size_t>>
-        twice;  // earliest second occurrence, and the first
+    std::map<std::size_t, std::size_t> first_of;  // later occurrence -> the first
+    std::size_t first = 0;
     for (std::size_t i = 1; i < keys.size(); ++i) {
-      if (keys[i].first != keys[i - 1].first) continue;
-      if (!twice || keys[i].second < twice->first) twice = {keys[i].second, keys[i - 1].second};
+      if (keys[i].first != keys[first].first) {
+        first = i;
+      } else {
+        first_of.emplace(keys[i].second, keys[first].second);
+      }
     }
-    if (!twice) return;
-    const text::Position first = to_position(text_, frame.key_marks[twice->second]);
-    const std::string& name = (fields.begin() + static_cast<std::ptrdiff_t>(twice->first))->first;
-    throw YamlRefusal{frame.key_marks[twice->first],
-                      "the key \"" + clipped(name) + "\" occurs twice in this map, first in line " +
-                          std::to_string(first.line) + ", column " + std::to_string(first.column),
-                      "remove or rename one of the two"};
+    if (first_of.empty()) return;
+    Value::Struct kept;
+    std::size_t index = 0;
+    for (const auto& [key, value] : fields) {
+      const auto earlier = first_of.find(index++);
+      if (earlier == first_of.end()) {
+        kept.append(key, value);
+      } else {
+        note_repeated(key, frame.key_marks[earlier->first], frame.key_marks[earlier->second]);
+      }
+    }
+    fields = std::move(kept);
+  }
+
+  void note_repeated(std::string_view key, const YAML::Mark& mark, const YAML::Mark& first_mark) {
+    constexpr std::size_t kRepeatedMax = 100;
+    if (repeated_.size() == kRepeatedMax) return;
+    const text::Position first = to_position(text_, first_mark);
+    repeated_.push_back(
+        {to_position(text_, mark),
+         "the key \"" + clipped(key) + "\" occurs twice in this map, first in line " +
+             std::to_string(first.line) + ", column " + std::to_string(first.column),
+         "remove or rename one of the two"});
   }
 
   void end_document(Value value) {
@@ -221,6 +242,7 @@ class Builder final : public YAML::EventHandler {
 
   std::string_view text_;
   const DocumentLimits& limits_;
+  std::vector<DocumentError>& repeated_;
   std::vector<Value> documents_;
   std::vector<Frame> frames_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
@@ -232,8 +254,8 @@ class Builder final : public YAML::EventHandler {
 }  // namespace
 
 Result<std::vector<Value>> read_yaml(std::string_view text, const DocumentLimits& limits,
-                                     DocumentError& error) {
-  Builder builder(text, limits);
+                                     DocumentError& error, std::vector<DocumentError>& repeated) {
+  Builder builder(text, limits, repeated);
   try {
     parse_yaml_events(text, builder);
   } catch (const YamlRefusal& refusal) {

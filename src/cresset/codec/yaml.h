@@ -11,7 +11,7 @@
 namespace cresset::codec {
 
 Result<std::vector<Value>> read_yaml(std::string_view text, const DocumentLimits& limits,
-                                     DocumentError& error);
+                                     DocumentError& error, std::vector<DocumentError>& repeated);
 
 void locate_yaml(std::string_view text, SoughtPlaces& places);
 
