@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "cresset/dag/launch.h"
 
@@ -176,6 +177,28 @@ void require_folders(const std::vector<model::FolderAsVolume>& settings, std::st
   }
 }
 
+// Constant names of the volumes that the pipeline makes itself, before it mounts them.
+std::set<std::string> created_volumes(const model::Pipeline& pipeline) {
+  std::set<std::string> out;
+  const auto note = [&](const model::Component& component) {
+    const auto* dag = std::get_if<model::Dag>(&component.body);
+    if (dag == nullptr) return;
+    for (const auto& [name, task] : dag->tasks) {
+      const auto made_by = pipeline.components.find(task.component);
+      if (made_by == pipeline.components.end()) continue;
+      const auto* container = std::get_if<model::Container>(&made_by->second.body);
+      const auto source = task.parameters.find("pvc_name");
+      if (container == nullptr || container->image != kCreateVolumeImage ||
+          source == task.parameters.end())
+        continue;
+      if (auto volume = constant_name(source->second)) out.insert(*std::move(volume));
+    }
+  };
+  note(pipeline.root);
+  for (const auto& [name, component] : pipeline.components) note(component);
+  return out;
+}
+
 }  // namespace
 
 Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt,
@@ -189,6 +212,7 @@ std::vector<Requirement> cluster_requirements(const model::Pipeline& pipeline, c
   const FolderOf config_map = [&home](const std::string& name) {
     return home.config_map_dir(name);
   };
+  const std::set<std::string> created = created_volumes(pipeline);
   std::vector<Requirement> out;
   for (const auto& [component_name, component] : pipeline.components) {
     const auto* container = std::get_if<model::Container>(&component.body);
@@ -199,7 +223,8 @@ std::vector<Requirement> cluster_requirements(const model::Pipeline& pipeline, c
     require_folders(config.secret_as_volume, "Secret", secret, out);
     require_folders(config.config_map_as_volume, "ConfigMap", config_map, out);
     for (const model::VolumeMount& setting : config.pvc_mounts) {
-      if (const auto name = constant_name(setting.name))
+      const auto name = constant_name(setting.name);
+      if (name && !created.contains(*name))
         out.push_back({home.volume_dir(*name), fmt::format("volume \"{}\"", *name)});
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,10 @@
 // What a pipeline asks of Kubernetes objects, answered by folders below $CRESSET_HOME:
 // secrets/<name>/<key>, configmaps/<name>/<key>, volumes/<name>/.
 namespace cresset::app {
+
+// Images that stand for what Kubernetes would do itself: making and removing a volume.
+inline constexpr std::string_view kCreateVolumeImage = "argostub/createpvc";
+inline constexpr std::string_view kDeleteVolumeImage = "argostub/deletepvc";
 
 struct KeyFile {
   std::string path;

@@ -13,14 +13,19 @@ namespace cresset::app {
 
 namespace {
 
-constexpr std::string_view kCreateVolumeImage = "argostub/createpvc";
-constexpr std::string_view kDeleteVolumeImage = "argostub/deletepvc";
 constexpr Duration kStopGrace = std::chrono::seconds(5);
 constexpr std::int64_t kOutputFileMax = 256 << 20;
 
 std::string raw_path(const std::string& uri) {
   constexpr std::string_view kFileScheme = "file://";
   return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
+}
+
+// What the executor runs; volumes and imports are file jobs.
+bool is_container(const dag::LeafTask& leaf) {
+  const auto* container = std::get_if<model::Container>(&leaf.component->body);
+  return container != nullptr && container->image != kCreateVolumeImage &&
+         container->image != kDeleteVolumeImage;
 }
 
 }  // namespace
@@ -198,6 +203,7 @@ void Steps::begin_container(Work& work) {
 }
 
 void Steps::take_keys(Work& work, const ports::FileAnswer& answer) {
+  if (work.executing) return;  // it was stopped meanwhile
   const auto& contents = std::get<ports::FileContents>(answer).contents;
   for (std::size_t i = 0; i < contents.size(); ++i) {
     const KeyFile& key = work.settings.key_files[i];
@@ -216,6 +222,7 @@ void Steps::take_keys(Work& work, const ports::FileAnswer& answer) {
 }
 
 void Steps::take_mounts(Work& work, const ports::FileAnswer& answer) {
+  if (work.executing) return;  // it was stopped meanwhile
   const auto& kinds = std::get<ports::PathKinds>(answer).kinds;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const FolderMount& mount = work.settings.mounts[i];
@@ -251,6 +258,7 @@ void Steps::on_environment(const ports::EnvironmentReady& ready) {
   auto found = works_.find(waiting.mapped().task);
   if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
   Work& work = *found->second;
+  if (work.executing) return;  // it was stopped meanwhile
   if (!ready.answer) return fail(work, {ready.answer.error().text(), {}}, true);
   work.python = ready.answer->python;
   execute(work);
@@ -323,7 +331,6 @@ std::vector<std::pair<std::string, std::string>> Steps::environment_of(
       {"TORCH_HOME", home_.model_cache_dir() + "/torch"},
       {"CRESSET_RUN_ID", plan_.context().id.str()},
       {"CRESSET_TASK", work.leaf.path},
-      {"CRESSET_ATTEMPT", std::to_string(work.attempt)},
   };
   auto add = [&out](const std::vector<std::pair<std::string, std::string>>& more) {
     for (const auto& [name, value] : more) {
@@ -344,8 +351,13 @@ void Steps::stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill) {
   Work& work = *found->second;
   work.stopping = true;
   work.killing = kill;
-  // Before the executor has it, the attempt ends at its next turn: execute() looks at `stopping`.
-  if (work.executing && !work.exit) stop_executing(work);
+  if (work.executing) {
+    if (!work.exit) stop_executing(work);
+  } else if (is_container(work.leaf)) {
+    // A build of its environment may take minutes; nobody waits for that. An engine that died may
+    // have started it, so the executor is asked all the same.
+    execute(work);
+  }
 }
 
 // ---- End ----

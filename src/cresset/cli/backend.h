@@ -63,6 +63,8 @@ class Backend {
 
   virtual Result<std::vector<BuiltEnvironment>> environments() = 0;
   virtual Result<void> remove_environment(const std::string& key) = 0;
+  // What builders that died have left; how many there were.
+  virtual Result<int> remove_unfinished_environments() = 0;
   virtual std::vector<Check> examine() = 0;
   [[nodiscard]] virtual std::string version() const = 0;
 };

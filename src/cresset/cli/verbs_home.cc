@@ -135,6 +135,10 @@ int gc(const GcVerb& verb, Session session) {
     auto found = (*service)->collect_garbage(verb.dry_run);
     if (!found) return report(found.error(), session);
     garbage = *std::move(found);
+    if (!verb.dry_run) {
+      auto unfinished = session.backend.remove_unfinished_environments();
+      if (!unfinished) return report(unfinished.error(), session);
+    }
   }
   std::int64_t bytes = 0;
   for (const app::Garbage& item : garbage) bytes += item.bytes;

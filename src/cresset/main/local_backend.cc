@@ -187,6 +187,10 @@ Result<void> LocalBackend::remove_environment(const std::string& key) {
   return python::remove_environment(home_.envs_dir(), key);
 }
 
+Result<int> LocalBackend::remove_unfinished_environments() {
+  return python::remove_unfinished_environments(home_.envs_dir());
+}
+
 std::vector<cli::Check> LocalBackend::examine() {
   // The program that a run would take, by the same rule as cli/verbs_run.cc.
   std::string interpreter = variable("CRESSET_PYTHON").value_or("");

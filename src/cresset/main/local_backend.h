@@ -41,6 +41,7 @@ class LocalBackend final : public cli::Backend {
   int run_keeper(const std::string& folder) override;
   Result<std::vector<cli::BuiltEnvironment>> environments() override;
   Result<void> remove_environment(const std::string& key) override;
+  Result<int> remove_unfinished_environments() override;
   std::vector<cli::Check> examine() override;
   [[nodiscard]] std::string version() const override;
 
