@@ -9,6 +9,7 @@
 #include "cresset/dag/inputs.h"
 #include "cresset/dag/resolve.h"
 #include "cresset/text/json.h"
+#include "cresset/text/placeholder.h"
 #include "cresset/text/quantity.h"
 
 namespace cresset::dag {
@@ -258,7 +259,11 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
   for (const ExpectedArtifact& artifact : out.expected.artifacts)
     out.folders.push_back(folder_of(local_path(artifact.artifact)));
   if (lightweight) {
-    CR_TRY(std::string source, resolve_to_string(lightweight->source, lookup));
+    // What is no placeholder of KFP's is the program's own text: a template of another language.
+    std::string source = lightweight->source;
+    if (text::parse_template(source)) {
+      CR_TRY(source, resolve_to_string(source, lookup));
+    }
     add_lightweight(*lightweight, std::move(source), places, answers.executor_input(), out);
     return out;
   }
