@@ -12,11 +12,6 @@ namespace cresset::app {
 
 namespace {
 
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
-         name.find('\0') == std::string_view::npos;
-}
-
 bool is_inner_path(std::string_view path) {
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
@@ -199,7 +194,60 @@ std::set<std::string> created_volumes(const model::Pipeline& pipeline) {
   return out;
 }
 
+// One line a setting: what it is, the name it resolves to, where it goes.
+class IdentityWriter {
+ public:
+  IdentityWriter(const dag::LeafTask& task, const dag::RunContext& context)
+      : task_(task), context_(context) {}
+
+  Result<std::string> write(const model::KubernetesConfig& config) {
+    for (const model::KeysAsEnv& setting : config.secret_as_env)
+      CR_TRY_VOID(keys("secretAsEnv", setting));
+    for (const model::KeysAsEnv& setting : config.config_map_as_env)
+      CR_TRY_VOID(keys("configMapAsEnv", setting));
+    for (const model::FolderAsVolume& setting : config.secret_as_volume)
+      CR_TRY_VOID(add("secretAsVolume", setting.name, setting.mount_path));
+    for (const model::FolderAsVolume& setting : config.config_map_as_volume)
+      CR_TRY_VOID(add("configMapAsVolume", setting.name, setting.mount_path));
+    for (const model::VolumeMount& setting : config.pvc_mounts)
+      CR_TRY_VOID(add("pvcMount", setting.name, setting.mount_path + " " + setting.sub_path));
+    for (const model::ScratchMount& setting : config.scratch_mounts)
+      out_ += fmt::format("scratch {} {}\n", setting.volume, setting.mount_path);
+    for (const model::FieldAsEnv& setting : config.field_path_as_env)
+      out_ += fmt::format("field {} {}\n", setting.name, setting.field_path);
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> keys(std::string_view kind, const model::KeysAsEnv& setting) {
+    std::string where;
+    for (const model::KeyToEnv& key : setting.keys) where += key.key + "=" + key.env + " ";
+    return add(kind, setting.name, where);
+  }
+
+  Result<void> add(std::string_view kind, const model::NameSource& source, std::string_view where) {
+    CR_TRY(const std::optional<std::string> name, dag::resolve_name(source, task_, context_));
+    if (name) out_ += fmt::format("{} {} {}\n", kind, *name, where);
+    return {};
+  }
+
+  const dag::LeafTask& task_;
+  const dag::RunContext& context_;
+  std::string out_;
+};
+
 }  // namespace
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+Result<std::string> platform_identity(const dag::LeafTask& task, const dag::RunContext& context) {
+  const auto* container = std::get_if<model::Container>(&task.component->body);
+  if (container == nullptr) return std::string();
+  return IdentityWriter(task, context).write(container->kubernetes);
+}
 
 Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_t attempt,
                                          const Home& home, const std::string& attempt_dir,

@@ -44,6 +44,12 @@ Result<ClusterSettings> cluster_settings(const dag::LeafTask& task, std::uint32_
                                          const Home& home, const std::string& attempt_dir,
                                          const dag::RunContext& context);
 
+// Which of them the task sees and where, but not what they hold: for the cache key. Empty for none.
+Result<std::string> platform_identity(const dag::LeafTask& task, const dag::RunContext& context);
+
+// Whether this may name a folder or a file, and nothing beyond it.
+bool is_plain_name(std::string_view name);
+
 // One folder or file that must exist before the run may start: of settings whose names the pipeline
 // itself gives.
 struct Requirement {

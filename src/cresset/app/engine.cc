@@ -10,6 +10,8 @@ namespace cresset::app {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(100);
+// How long an event may wait for others to be committed with.
+constexpr Duration kCommitDelay = std::chrono::milliseconds(20);
 constexpr Duration kCommandPoll = std::chrono::milliseconds(150);
 
 }  // namespace
@@ -38,21 +40,34 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
     for (const std::string& notice : harvest.notices) observer.on_notice(notice);
     std::ranges::move(harvest.events, std::back_inserter(inbox_));
     std::ranges::move(harvest.records, std::back_inserter(commit_.steps));
-    if (inbox_.empty()) {
-      if (is_final(plan_->state())) return {};
+    std::ranges::move(harvest.ended, std::back_inserter(ended_));
+    apply_inbox();
+    if (is_commit_due()) {
+      CR_TRY_VOID(commit(observer));
+    } else if (commit_.events.empty() && is_final(plan_->state())) {
+      return {};
+    } else {
       wait(observer);
-      continue;
     }
-    CR_TRY_VOID(advance(observer));
-    // Only now is it safe to let go of what the executor keeps of them: their ends are stored.
-    if (!harvest.ended.empty()) ports_.steps.executor.forget(harvest.ended);
   }
 }
 
-Result<void> Engine::advance(RunObserver& observer) {
+void Engine::apply_inbox() {
+  if (inbox_.empty()) return;
+  if (commit_.events.empty()) commit_due_ = ports_.clock.now() + kCommitDelay;
   const WallTime now = ports_.clock.wall_now();
   for (const Steps::TimedEvent& item : std::exchange(inbox_, {}))
     apply(item.event, item.at.value_or(now));
+}
+
+// What nothing waits for may wait for company: each commit costs the disk a flush. Until then the
+// executor remembers what has ended.
+bool Engine::is_commit_due() const {
+  if (commit_.events.empty()) return false;
+  return !effects_.empty() || is_final(plan_->state()) || ports_.clock.now() >= commit_due_;
+}
+
+Result<void> Engine::commit(RunObserver& observer) {
   const ports::RunRecord before = record_;
   record_.state = plan_->state();
   record_.started_at = plan_->started_at();
@@ -64,6 +79,8 @@ Result<void> Engine::advance(RunObserver& observer) {
   dispatch();
   observer.on_changes(*plan_, changes_);
   changes_.clear();
+  // Only now is it safe to let go of what the executor keeps of them: their ends are stored.
+  if (!ended_.empty()) ports_.steps.executor.forget(std::exchange(ended_, {}));
   return {};
 }
 
@@ -145,6 +162,7 @@ void Engine::wait(RunObserver& observer) {
   const TimePoint now = ports_.clock.now();
   TimePoint until = std::min(now + kTick, next_command_poll_);
   if (!timers_.empty()) until = std::min(until, timers_.begin()->first);
+  if (!commit_.events.empty()) until = std::min(until, commit_due_);
   ports_.reactor.wait(until);
   observer.on_tick(*plan_);
 }

@@ -42,7 +42,9 @@ class Engine {
 
  private:
   Result<void> take_commands();
-  Result<void> advance(RunObserver& observer);
+  void apply_inbox();
+  [[nodiscard]] bool is_commit_due() const;
+  Result<void> commit(RunObserver& observer);
   void apply(const dag::Event& event, WallTime at);
   void forget_what_ended();
   void dispatch();
@@ -64,11 +66,14 @@ class Engine {
   std::uint64_t last_command_ = 0;
   TimePoint next_command_poll_{};
 
-  // Of the batch under way.
+  // What happened and was not applied yet.
   std::vector<Steps::TimedEvent> inbox_;
+  // What was applied and is not committed yet, and what follows from it.
   ports::Commit commit_;
+  TimePoint commit_due_{};
   std::vector<dag::Effect> effects_;
   std::vector<dag::TaskBrief> changes_;
+  std::vector<model::AttemptId> ended_;
 };
 
 }  // namespace cresset::app

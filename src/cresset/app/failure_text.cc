@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstring>
 #include <string_view>
@@ -10,15 +12,24 @@ namespace cresset::app {
 
 namespace {
 
-// The last line of a Python traceback ("ValueError: no such column"), which says more than an exit
-// status does.
+// Whether a line is how Python names what was raised: "ValueError: no such column".
+bool names_exception(std::string_view line) {
+  const std::string_view name = line.substr(0, line.find(':'));
+  const bool is_name = std::ranges::all_of(
+      name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
+  return is_name && name.size() < line.size() &&
+         (name.ends_with("Error") || name.ends_with("Exception"));
+}
+
+// The last line of a Python traceback, which says more than an exit status does.
 std::string python_error(std::string_view tail) {
-  if (tail.find("Traceback (most recent call last)") == std::string_view::npos) return {};
   while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.remove_suffix(1);
   std::string_view last = tail.substr(tail.rfind('\n') + 1);
   constexpr std::size_t kShownMax = 300;
   if (last.empty() || last.front() == ' ' || last.size() > kShownMax) return {};
-  return std::string(last);
+  const bool has_traceback =
+      tail.find("Traceback (most recent call last)") != std::string_view::npos;
+  return has_traceback || names_exception(last) ? std::string(last) : std::string();
 }
 
 std::string signal_name(int signal) {

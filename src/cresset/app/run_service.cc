@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "cresset/app/cluster_settings.h"
@@ -212,7 +213,8 @@ Result<void> RunService::watch_once(Loaded& loaded, RunObserver& observer) {
   CR_TRY(const std::vector<dag::TaskOrdinal> changed, catch_up(loaded));
   if (!changed.empty()) {
     std::vector<dag::TaskBrief> briefs;
-    for (dag::TaskOrdinal task : changed) briefs.push_back(loaded.plan->brief(task));
+    const std::set<dag::TaskOrdinal> tasks(changed.begin(), changed.end());
+    for (dag::TaskOrdinal task : tasks) briefs.push_back(loaded.plan->brief(task));
     observer.on_changes(*loaded.plan, briefs);
   }
   observer.on_tick(*loaded.plan);
@@ -250,6 +252,9 @@ Result<void> RunService::reopen(const model::RunId& run) {
   loaded.record.state = loaded.plan->state();
   loaded.record.finished_at = loaded.plan->finished_at();
   commit.record = loaded.record;
+  // Wishes that came too late for the run as it was are not meant for the run as it will be.
+  CR_TRY(const std::vector<ports::StoredCommand> stale, ports_.store.commands(run, 0));
+  for (const ports::StoredCommand& command : stale) commit.commands_taken = command.id;
   return ports_.store.commit(*lease, commit);
 }
 

@@ -14,7 +14,8 @@ namespace cresset::app {
 namespace {
 
 constexpr Duration kStopGrace = std::chrono::seconds(5);
-constexpr std::int64_t kOutputFileMax = 256 << 20;
+// Of all output parameters of a step: they become part of an event, six times as long at worst.
+constexpr std::int64_t kOutputBytesMax = 64 << 20;
 
 std::string raw_path(const std::string& uri) {
   constexpr std::string_view kFileScheme = "file://";
@@ -132,6 +133,7 @@ Result<ports::Interpreter> Steps::interpreter() {
 Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   dag::Tooling tooling;
   tooling.env = options_.env;
+  CR_TRY(tooling.platform, platform_identity(task, plan_.context()));
   // A machine without a Python runs containers all the same; there is then no interpreter to depend
   // on.
   if (auto python = interpreter()) {
@@ -259,7 +261,12 @@ void Steps::on_environment(const ports::EnvironmentReady& ready) {
   if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
   Work& work = *found->second;
   if (work.executing) return;  // it was stopped meanwhile
-  if (!ready.answer) return fail(work, {ready.answer.error().text(), {}}, true);
+  if (!ready.answer) {
+    // The tool's last words follow the cause on lines of their own.
+    const std::string text = ready.answer.error().text();
+    const std::size_t cut = std::min(text.find('\n'), text.size());
+    return fail(work, {text.substr(0, cut), text.substr(std::min(cut + 1, text.size()))}, true);
+  }
   work.python = ready.answer->python;
   execute(work);
 }
@@ -383,8 +390,9 @@ void Steps::on(const ports::AttemptExited& event) {
   work.ended_at = event.at;
   if (event.exit.log_truncated) {
     harvest_.notices.push_back(
-        fmt::format("{}: its log reached the cap of {} bytes; the rest was dropped", work.leaf.path,
-                    options_.log_cap_bytes));
+        fmt::format("{}: output is missing from its log: the cap of {} bytes was reached, or the "
+                    "disk is full",
+                    work.leaf.path, options_.log_cap_bytes));
   }
   if (event.exit.kind != ports::Exit::Kind::kExited || event.exit.code != 0) {
     return submit(work, ports::ReadTail{home_.log_path(attempt_id(work))}, &Steps::take_tail);
@@ -394,12 +402,21 @@ void Steps::on(const ports::AttemptExited& event) {
   job.paths.push_back(work.expected.metadata_path);
   for (const dag::ExpectedParameter& parameter : work.expected.parameters)
     job.paths.push_back(parameter.path);
-  job.bytes_max = kOutputFileMax;
+  job.bytes_max = kOutputBytesMax;
   submit(work, std::move(job), &Steps::take_raw_outputs);
 }
 
 void Steps::take_raw_outputs(Work& work, const ports::FileAnswer& answer) {
   const auto& contents = std::get<ports::FileContents>(answer).contents;
+  std::int64_t bytes = 0;
+  for (const auto& content : contents) bytes += content ? std::ssize(*content) : 0;
+  if (bytes > kOutputBytesMax) {
+    const std::string why = fmt::format(
+        "its output parameters hold {} MiB, and {} are allowed: pass large values as "
+        "artifacts",
+        bytes >> 20, kOutputBytesMax >> 20);
+    return fail(work, {why, {}}, true);
+  }
   dag::RawOutputs raw;
   raw.metadata = contents.front();
   raw.parameters.assign(contents.begin() + 1, contents.end());
@@ -516,7 +533,7 @@ void Steps::begin_volume(Work& work, bool create) {
     const std::string suffix = text_input("pvc_name_suffix");
     if (!suffix.empty()) name = plan_.context().resource_name + suffix;
   }
-  if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
+  if (!is_plain_name(name)) {
     return fail(work, {fmt::format("\"{}\" is no name of a volume", name), {}}, true);
   }
   if (create) {
@@ -543,6 +560,9 @@ void Steps::on_file(const ports::FileJobDone& done) {
   auto found = works_.find(waiting.mapped().task);
   if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
   Work& work = *found->second;
+  // How the step ended is known, whatever became of its log.
+  if (!done.answer && waiting.mapped().next == &Steps::take_tail)
+    return take_tail(work, ports::Tail{});
   if (!done.answer) {
     // Whether the step's outputs are safe is not known: that is a failure of the attempt, with the
     // file system's own words.

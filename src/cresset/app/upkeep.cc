@@ -25,6 +25,14 @@ struct Found {
 
 Result<void> RunService::remove(const model::RunId& run) {
   CR_TRY(const ports::RunRecord record, ports_.store.find_run(run));
+  if (!is_final(record.state)) {
+    Error error = make_error(Code::kFailedPrecondition,
+                             "run {} has not ended: `cresset cancel` stops it, `cresset resume` "
+                             "goes on with it",
+                             run.str());
+    error.reason = "run.unfinished";
+    return error;
+  }
   CR_TRY_VOID(check_unused(record));
   CR_TRY_VOID(ports_.store.remove_run(run));
   const std::string artifacts =
@@ -43,7 +51,7 @@ Result<void> RunService::check_unused(const ports::RunRecord& record) {
   CR_TRY(const std::vector<ports::RunRecord> runs, ports_.store.list_runs());
   std::vector<std::string> users;
   for (const ports::RunRecord& other : runs) {
-    if (other.pipeline != record.pipeline || other.created_at < record.created_at) continue;
+    if (other.pipeline != record.pipeline || other.id == record.id) continue;
     CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(other.id, 0));
     for (const ports::StoredEvent& stored : events) {
       CR_TRY(const dag::Event event, decode_event(stored.payload));

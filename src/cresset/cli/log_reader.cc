@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "cresset/app/run_service.h"
+
 namespace cresset::cli {
 
 namespace {
@@ -26,8 +28,15 @@ std::vector<Attempt> in_order_of_start(const dag::Plan& plan) {
 
 }  // namespace
 
-LogReader::LogReader(ports::LogStore& logs, Terminal& terminal, std::string scope, Look look)
-    : logs_(logs), terminal_(terminal), scope_(std::move(scope)), look_(look) {}
+LogReader::LogReader(ports::LogStore& logs, Terminal& terminal, std::string task, Look look)
+    : logs_(logs), terminal_(terminal), task_(std::move(task)), look_(look) {}
+
+bool LogReader::find_scope(const dag::Plan& plan) {
+  if (task_.empty() || !scope_.empty()) return true;
+  auto task = app::RunService::find_task(plan, task_);
+  if (task) scope_ = plan.brief(*task).path;
+  return task.has_value();
+}
 
 bool LogReader::in_scope(const std::string& path) const {
   if (scope_.empty() || path == scope_) return true;
@@ -36,6 +45,7 @@ bool LogReader::in_scope(const std::string& path) const {
 }
 
 Result<void> LogReader::read(const dag::Plan& plan) {
+  if (!find_scope(plan)) return {};
   std::set<std::pair<dag::TaskOrdinal, std::uint32_t>> live;
   for (const auto& attempt : plan.live_attempts()) live.insert(attempt);
   for (const auto& attempt : in_order_of_start(plan)) {

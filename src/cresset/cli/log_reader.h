@@ -19,8 +19,9 @@ class LogReader {
     bool prefix = false;
     bool timestamps = false;
   };
-  // `scope`: the path of a task, whose steps alone are read; empty = all.
-  LogReader(ports::LogStore& logs, Terminal& terminal, std::string scope, Look look);
+  // `task`: a task by any of its names, whose steps alone are read; empty = all. While the run has
+  // no such task yet, nothing is read.
+  LogReader(ports::LogStore& logs, Terminal& terminal, std::string task, Look look);
 
   // Prints what has come since the last call. Each attempt's output stays together within a call.
   Result<void> read(const dag::Plan& plan);
@@ -39,11 +40,13 @@ class LogReader {
   Result<void> read_attempt(const model::AttemptId& id, Cursor& cursor);
   void print_lines(Cursor& cursor, std::string_view text);
   void print_line(const Cursor& cursor, std::string_view line);
+  bool find_scope(const dag::Plan& plan);
   [[nodiscard]] bool in_scope(const std::string& path) const;
 
   ports::LogStore& logs_;
   Terminal& terminal_;
-  std::string scope_;
+  std::string task_;
+  std::string scope_;  // its path, once it is known
   Look look_;
   std::map<std::pair<dag::TaskOrdinal, std::uint32_t>, Cursor> cursors_;
 };

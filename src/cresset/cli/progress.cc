@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -56,8 +58,8 @@ class PlainProgress final : public Progress {
     for (const dag::TaskBrief& brief : changes) {
       if (brief.state == State::kPending) continue;
       // A loop's progress is told by its iterations.
-      if (brief.state == State::kRunning && !running_.insert(brief.ordinal).second) continue;
-      if (brief.state != State::kRunning) running_.erase(brief.ordinal);
+      const auto state = std::pair(brief.state, brief.attempt);
+      if (std::exchange(told_[brief.ordinal], state) == state) continue;
       text += line(plan, brief);
     }
     if (!text.empty()) session_.terminal.err(text);
@@ -128,7 +130,7 @@ class PlainProgress final : public Progress {
   Session session_;
   Style style_;
   Notices notices_;
-  std::set<dag::TaskOrdinal> running_;
+  std::map<dag::TaskOrdinal, std::pair<State, std::uint32_t>> told_;
 };
 
 class LiveProgress final : public Progress {

@@ -70,7 +70,8 @@ std::string bindings_text(const model::Bindings& bindings, const Style& style) {
 
 std::string summary_text(const model::RunView& run, WallTime now, const Style& style) {
   std::string out =
-      fmt::format("Run {} ({}) {}\n", short_id(run.id), run.name, outcome_text(run, now, style));
+      fmt::format("Run {} ({}) {}\n", short_id(run.id),
+                  printable_line(run.name, kValueColumns, style), outcome_text(run, now, style));
   if (run.error) out += fmt::format("  {}\n", printable_line(run.error->message, 400, style));
   out += bindings_text(run.outputs, style);
   const std::string id = short_id(run.id);
@@ -89,9 +90,9 @@ std::string summary_text(const model::RunView& run, WallTime now, const Style& s
 
 std::string show_run_text(const model::RunView& run, WallTime now, std::size_t columns,
                           const Style& style) {
-  std::string out =
-      fmt::format("Run      {}\nName     {}\nState    {}\nCreated  {}\n", run.id.str(), run.name,
-                  outcome_text(run, now, style), to_rfc3339(run.created_at));
+  std::string out = fmt::format("Run      {}\nName     {}\nState    {}\nCreated  {}\n",
+                                run.id.str(), printable_line(run.name, kValueColumns, style),
+                                outcome_text(run, now, style), to_rfc3339(run.created_at));
   if (run.error)
     out += fmt::format("Error    {}\n", printable_line(run.error->message, 400, style));
   if (const std::string inputs = bindings_text(run.inputs, style); !inputs.empty())

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "cresset/cli/completion.h"
 #include "cresset/cli/run_text.h"
@@ -49,6 +51,27 @@ Result<std::vector<std::string>> matching_keys(const EnvRmVerb& verb,
     keys.push_back(matches.front());
   }
   return keys;
+}
+
+// A run cannot go before those that took artifacts of it from the cache: as long as one more can
+// go, the others are tried again.
+Result<void> remove_all(app::RunService& service, std::vector<model::RunId> runs) {
+  while (!runs.empty()) {
+    std::optional<Error> refused;
+    const std::size_t before = runs.size();
+    for (auto run = runs.begin(); run != runs.end();) {
+      auto removed = service.remove(*run);
+      if (removed) {
+        run = runs.erase(run);
+        continue;
+      }
+      if (removed.error().reason != "run.in_use") return removed;
+      refused = std::move(removed).error();
+      ++run;
+    }
+    if (runs.size() == before) return *std::move(refused);
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,14 +137,7 @@ int rm(const RmVerb& verb, Session session) {
   }
   auto service = session.backend.service();
   if (!service) return report(service.error(), session);
-  // Newest first: a run cannot go before those that took artifacts of it from the cache.
-  auto known = (*service)->list();
-  if (!known) return report(known.error(), session);
-  for (const ports::RunRecord& run : *known) {
-    if (std::ranges::find(runs, run.id) == runs.end()) continue;
-    if (auto removed = (*service)->remove(run.id); !removed)
-      return report(removed.error(), session);
-  }
+  if (auto removed = remove_all(**service, runs); !removed) return report(removed.error(), session);
   for (const model::RunId& run : runs)
     session.terminal.out(fmt::format("Run {} is removed\n", short_id(run)));
   return kFine;

@@ -43,17 +43,18 @@ int logs(const LogsVerb& verb, Session session) {
   if (!service) return report(service.error(), session);
   auto plan = (*service)->plan(*run);
   if (!plan) return report(plan.error(), session);
-  std::string scope;
+  const bool waits = verb.follow && !is_final((*plan)->state());
   if (!verb.task.empty()) {
     auto task = app::RunService::find_task(**plan, verb.task);
-    if (!task) return report(task.error(), session);
-    scope = (*plan)->brief(*task).path;
+    // A step inside a group shows up when the group is entered.
+    if (!task && !(waits && task.error().code == Code::kNotFound))
+      return report(task.error(), session);
   }
-  const bool many = scope.empty() && (*plan)->attempts().size() > 1;
-  LogReader reader(session.backend.logs(), session.terminal, scope,
+  const bool many = verb.task.empty() && (*plan)->attempts().size() > 1;
+  LogReader reader(session.backend.logs(), session.terminal, verb.task,
                    {verb.prefix || (many && session.terminal.out_is_terminal()), verb.timestamps});
   if (auto read = reader.read(**plan); !read) return report(read.error(), session);
-  if (verb.follow && !is_final((*plan)->state())) {
+  if (waits) {
     LogObserver observer(reader);
     NoInterrupts interrupts(session.terminal);
     auto followed = (*service)->follow(*run, observer, interrupts);

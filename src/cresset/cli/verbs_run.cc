@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cresset/app/read_pipeline.h"
+#include "cresset/cli/interpreter.h"
 #include "cresset/cli/log_reader.h"
 #include "cresset/cli/progress.h"
 #include "cresset/cli/run_text.h"
@@ -32,11 +33,7 @@ Result<app::RunOptions> options_of(const RunVerb& verb, Session session) {
   options.success_word = verb.success_word;
   options.log_cap_bytes = verb.log_cap_mib << 20;
   const auto variable = [&session](const char* name) { return session.backend.variable(name); };
-  const std::optional<std::string> venv = variable("VIRTUAL_ENV");
-  options.python = !verb.python.empty() ? verb.python
-                   : variable("CRESSET_PYTHON")
-                       ? *variable("CRESSET_PYTHON")
-                       : (venv ? *venv + "/bin/python" : std::string("python3"));
+  options.python = verb.python.empty() ? default_interpreter(session.backend) : verb.python;
   if (const auto path = variable("PATH")) options.path_variable = *path;
   for (const char* name : {"LC_ALL", "LANG"}) {
     if (const auto locale = variable(name); locale && !locale->empty()) {

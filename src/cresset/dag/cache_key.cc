@@ -40,7 +40,7 @@ Value declared_outputs(const model::Component& component) {
     out[name] = to_string(parameter.type);
   for (const auto& [name, artifact] : component.output_artifacts) {
     out[name] = artifact.type.schema_title + (artifact.is_list ? "[]" : "") +
-                text::to_canonical_json(artifact.metadata);
+                (artifact.metadata.is_null() ? "" : text::to_canonical_json(artifact.metadata));
   }
   return out;
 }
@@ -83,6 +83,7 @@ CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& 
       out.parts["env " + name] = "sha256:" + sha256_hex(value);
     for (const model::EnvVar& variable : container.env)
       out.parts["env " + variable.name] = readable(variable.value);
+    if (!tooling.platform.empty()) out.parts["platform"] = readable(tooling.platform);
     out.parts["interpreter"] = tooling.interpreter;
   }
   out.key = sha256_hex(text::to_canonical_json(out.parts));

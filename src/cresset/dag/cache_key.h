@@ -15,6 +15,7 @@ struct Tooling {
       interpreter;  // fingerprint of the Python and its installed packages, environment included
   std::string program;  // fingerprint of argv[0] for other containers; empty when there is none
   std::vector<std::pair<std::string, std::string>> env;  // --env of the run
+  std::string platform;  // secrets, ConfigMaps and volumes by name; empty when there are none
 };
 
 // docs/formats/cache-key.md. `parts` is a struct: each ingredient by name, as a short text or a

@@ -31,7 +31,7 @@ struct Ingredients {
     data.digest = std::string(64, 'd');
     data.metadata = Value::make_struct({{"a", 1}, {"b", 2}});
     task.inputs.artifacts["data"] = {data};
-    tooling = {"python 1", "program 1", {{"HF_TOKEN", "secret"}}};
+    tooling = {"python 1", "program 1", {{"HF_TOKEN", "secret"}}, {}};
   }
   model::Container& container() { return std::get<model::Container>(component.body); }
   CacheKey make() {

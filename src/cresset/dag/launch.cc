@@ -255,7 +255,7 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
   CR_TRY(out.resources, launch_resources(container.resources, lookup));
   for (const model::EnvVar& variable : container.env)
     out.env.emplace_back(variable.name, variable.value);
-  out.folders.push_back(places.attempt_dir + "/outputs");
+  if (!out.expected.parameters.empty()) out.folders.push_back(places.attempt_dir + "/outputs");
   for (const ExpectedArtifact& artifact : out.expected.artifacts)
     out.folders.push_back(folder_of(local_path(artifact.artifact)));
   if (lightweight) {

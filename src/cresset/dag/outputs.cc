@@ -10,6 +10,7 @@
 
 #include "cresset/base/check.h"
 #include "cresset/text/json.h"
+#include "cresset/text/utf8.h"
 
 namespace cresset::dag {
 
@@ -31,7 +32,12 @@ Error wrong_value(const ExpectedParameter& parameter, const std::string& shown) 
 
 // kfp.md §2.6: STRING is taken as it is; "True" is a boolean; the rest is JSON.
 Result<Value> parse_file(const ExpectedParameter& parameter, const std::string& content) {
-  if (parameter.type == model::ParameterType::kString) return Value(content);
+  if (parameter.type == model::ParameterType::kString) {
+    if (text::find_invalid_utf8(content) == std::string_view::npos) return Value(content);
+    return make_error(Code::kFailedPrecondition,
+                      "output \"{}\" is no UTF-8 text: pass other bytes as an artifact",
+                      parameter.name);
+  }
   const std::string text = trim(content);
   if (parameter.type == model::ParameterType::kBoolean) {
     std::string lower = text;

@@ -138,9 +138,13 @@ void Plan::Impl::on(const AttemptFailed& event) {
       failure.message = "stopped: the run had reached its time-out";
       return fail_attempt(event.task, std::move(failure), false);
     }
-    node->reason = "stopped: the run was cancelled";
+    if (stop_ == Stop::kNo && node->phase == Phase::kStarting) return cut_short(event.task);
+    node->cut_short = true;
+    node->reason = stop_ == Stop::kNo ? "stopped: another task had failed (--fail-fast)"
+                                      : "stopped: the run was cancelled";
     return end(event.task, State::kCanceled);
   }
+  if (event.lost && is_stopped(*node)) return cut_short(event.task);
   if (event.lost && ++node->losses < kLossesMax) return start_attempt(event.task);
   fail_attempt(event.task, event.failure, !event.permanent);
 }
@@ -208,7 +212,16 @@ void Plan::Impl::stop_after_failure() {
   failed_fast_ = true;
   const auto count = static_cast<NodeId>(nodes_.size());
   for (NodeId id = 0; id < count; ++id) {
-    if (!nodes_[id].outdated && is_stopped(nodes_[id])) give_up(id);
+    Node& node = nodes_[id];
+    if (node.outdated || !is_stopped(node)) continue;
+    // Not seen running: it waits for its slots, and is taken back. One that began a moment ago
+    // is stopped with it.
+    if (node.phase == Phase::kStarting && !node.stopping) {
+      node.stopping = true;
+      result_.effects.push_back(StopAttempt{id, node.attempt});
+    } else {
+      give_up(id);
+    }
   }
   settle();
 }
@@ -229,7 +242,9 @@ std::vector<Effect> Plan::Impl::outstanding() const {
         break;
       case Phase::kStarting:
       case Phase::kRunning:
-        out.push_back(StartAttempt{id, node.attempt, node.phase == Phase::kRunning});
+        // What is to be stopped is only looked for: it must not begin now.
+        out.push_back(
+            StartAttempt{id, node.attempt, node.phase == Phase::kRunning || node.stopping});
         if (node.stopping) out.push_back(StopAttempt{id, node.attempt, stop_ == Stop::kKill});
         if (node.due)
           out.push_back(ArmTimer{{TimerKind::kTaskDeadline, id, node.attempt}, *node.due});

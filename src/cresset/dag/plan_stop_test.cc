@@ -272,6 +272,7 @@ RunContext fail_fast() {
 TEST(PlanStop, FailFastStartsNothingMoreAndLetsRunningStepsEnd) {
   PlanDriver run(with_exit_task().build(), fail_fast());
   run.submit();
+  run.start("other");
   run.fail("body/work");
   EXPECT_THAT(run.stops(), IsEmpty());
   EXPECT_THAT(run.live(), ::testing::UnorderedElementsAre("other", "cleanup"));
@@ -282,6 +283,23 @@ TEST(PlanStop, FailFastStartsNothingMoreAndLetsRunningStepsEnd) {
   EXPECT_EQ(run.state("cleanup"), State::kSucceeded);
   EXPECT_EQ(run.state(), State::kFailed);
   EXPECT_EQ(run.plan().error()->message, "body/work: it broke");
+  run.check_replay();
+}
+
+TEST(PlanStop, FailFastTakesBackWhatWaitsForItsSlots) {
+  PipelineBuilder builder;
+  builder.root().add("bad");
+  builder.root().add("queued");
+  builder.root().add("after").after({"queued"});
+  PlanDriver run(builder.build(), fail_fast());
+  run.submit();
+  run.fail("bad");
+  EXPECT_THAT(run.stops(), ElementsAre("queued"));
+  run.fail_for_good("queued");  // as the executor says: it had not started
+  EXPECT_EQ(run.state("queued"), State::kSkipped);
+  EXPECT_EQ(run.state("after"), State::kSkipped);
+  EXPECT_THAT(run.view("queued").reason, HasSubstr("--fail-fast"));
+  EXPECT_EQ(run.state(), State::kFailed);
   run.check_replay();
 }
 

@@ -13,6 +13,7 @@
 #include "cresset/adapters/localfs/files.h"
 #include "cresset/adapters/process/keeper_main.h"
 #include "cresset/adapters/python/built_environments.h"
+#include "cresset/cli/interpreter.h"
 #include "cresset/main/examination.h"
 #include "cresset/main/home_path.h"
 #include "cresset/main/runtime_folder.h"
@@ -23,13 +24,17 @@ namespace {
 
 constexpr mode_t kPrivate = 0700;
 
-process::MachineOptions machine_options() {
+Result<process::MachineOptions> machine_options() {
   process::MachineOptions options;
   options.cuda_visible_devices = environment_variable("CUDA_VISIBLE_DEVICES");
   if (const auto text = environment_variable("CRESSET_GPUS")) {
     std::size_t count = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), count);
-    if (error == std::errc{} && end == text->data() + text->size()) options.gpus = count;
+    if (error != std::errc{} || end != text->data() + text->size()) {
+      return make_error(Code::kInvalidArgument,
+                        "CRESSET_GPUS is \"{}\": give the number of GPUs to count with", *text);
+    }
+    options.gpus = count;
   }
   return options;
 }
@@ -100,7 +105,9 @@ std::optional<std::string> LocalBackend::variable(const std::string& name) const
 
 bool LocalBackend::home_exists() const {
   struct stat info{};
-  return ::stat(home_.database().c_str(), &info) == 0;
+  if (::stat(home_.database().c_str(), &info) == 0) return true;
+  // What may not be looked at is told when it is opened.
+  return errno != ENOENT && errno != ENOTDIR;
 }
 
 python::LocalEnvironmentsOptions LocalBackend::environment_options() const {
@@ -114,6 +121,8 @@ python::LocalEnvironmentsOptions LocalBackend::environment_options() const {
 
 Result<app::RunService*> LocalBackend::service() {
   if (engine_) return &engine_->service;
+  // The keeper, which reads it, has nobody to tell.
+  if (auto options = machine_options(); !options) return std::move(options).error();
   CR_TRY_VOID(make_private_home(home_.root()));
   CR_TRY(auto store, sqlite::SqliteStore::open({home_.database(), home_.locks_dir()}));
   engine_ = std::make_unique<Engine>(std::move(store), home_, program_, environment_options(),
@@ -168,7 +177,8 @@ Result<void> LocalBackend::start_engine(const model::RunId& run) {
 }
 
 int LocalBackend::run_keeper(const std::string& folder) {
-  return process::run_keeper({folder, machine_options()});
+  auto options = machine_options();
+  return options ? process::run_keeper({folder, *std::move(options)}) : 1;
 }
 
 Result<std::vector<cli::BuiltEnvironment>> LocalBackend::environments() {
@@ -192,13 +202,10 @@ Result<int> LocalBackend::remove_unfinished_environments() {
 }
 
 std::vector<cli::Check> LocalBackend::examine() {
-  // The program that a run would take, by the same rule as cli/verbs_run.cc.
-  std::string interpreter = variable("CRESSET_PYTHON").value_or("");
-  if (const auto venv = variable("VIRTUAL_ENV"); interpreter.empty() && venv)
-    interpreter = *venv + "/bin/python";
-  if (interpreter.empty()) interpreter = "python3";
   auto opened = service();
-  Examination examination{home_, reactor_, clock_, machine_options(), interpreter};
+  Examination examination{home_, reactor_, clock_,
+                          machine_options().value_or(process::MachineOptions{}),
+                          cli::default_interpreter(*this)};
   return examination.run(opened ? nullptr : &opened.error(),
                          opened ? &engine_->environments : nullptr);
 }

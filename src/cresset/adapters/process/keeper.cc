@@ -188,7 +188,8 @@ void Keeper::start(ClientId client, ports::StartSpec spec) {
     return tell_all_known(known->second);
   }
   if (spec.adopt_only) return refuse(ports::Exit::Kind::kLost, "nobody knows how the step ended");
-  if (asked_to_leave_) return refuse(ports::Exit::Kind::kNotStarted, "the keeper was asked to end");
+  // Unanswered, its engine asks the next keeper.
+  if (asked_to_leave_) return;
   Attempt& attempt = attempts_[id];
   attempt.record.token = spec.token;
   attempt.client = client;
@@ -424,14 +425,20 @@ void Keeper::kill_strays() {
   strays_ = kill_stray_children(live);
 }
 
-// Someone wants the machine: steps end, and what is known of them stays in the journal.
+// Someone wants the machine: steps end, and what is known of them stays in the journal. What waits
+// is dropped: its engine asks the next keeper for it.
 void Keeper::kill_everything() {
   asked_to_leave_ = true;
-  for (auto& [id, attempt] : attempts_) {
+  for (auto it = attempts_.begin(); it != attempts_.end();) {
+    Attempt& attempt = it->second;
     if (attempt.step) attempt.step->signal_group(SIGKILL);
-    if (!attempt.spec) continue;
-    CHECK(admission_.withdraw(id));
-    end_unstarted(id, attempt, "the keeper was asked to end", false);
+    if (!attempt.spec) {
+      ++it;
+      continue;
+    }
+    CHECK(admission_.withdraw(it->first));
+    --waiting_;
+    it = attempts_.erase(it);
   }
 }
 

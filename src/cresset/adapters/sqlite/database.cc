@@ -101,6 +101,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   std::unique_ptr<Database> database(new Database(path, connection));
   sqlite3_busy_timeout(connection, static_cast<int>(busy_timeout.count()));
   CR_TRY_VOID(database->execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"));
+  // A log that is there already is written over: syncing it then needs no new blocks, and with them
+  // no commit of the whole file system's journal.
+  int keep_log = 1;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_log);
   return database;
 }
 
