@@ -209,10 +209,13 @@ TEST(PlanReopen, WhatFailFastKeptFromRunningRuns) {
   RunContext context;
   context.fail_fast = true;
   PlanDriver run(builder.build(), context);
+  run.submit();
+  run.start("slow");
   run.finish(failing({"bad"}));
   EXPECT_EQ(run.state("next"), State::kSkipped);
   run.feed(RetryAsked{});
   EXPECT_THAT(run.live(), UnorderedElementsAre("bad", "next"));
+  run.start("next");
   run.fail("bad");
   run.finish();
   EXPECT_EQ(run.state("next"), State::kSucceeded);

@@ -169,7 +169,8 @@ std::vector<std::string> PlanDriver::undone() const {
   std::vector<Effect> out;
   for (TaskOrdinal task : look_ups_) out.emplace_back(LookUpCache{task});
   for (const auto& [key, attempt] : attempts_) {
-    out.emplace_back(StartAttempt{key.first, key.second, attempt.running});
+    out.emplace_back(
+        StartAttempt{key.first, key.second, attempt.running || attempt.stop.has_value()});
     if (attempt.stop) out.emplace_back(StopAttempt{key.first, key.second, *attempt.stop});
   }
   for (const auto& [timer, due] : timers_) out.emplace_back(ArmTimer{timer, due});
