@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from harness.cresset import BINARY, one_object, path_of
+from harness.cresset import BINARY, eventually, one_object, path_of
 from harness.pipelines import Pipeline
 
 
@@ -45,6 +45,24 @@ def test_rm_of_a_live_run_is_refused(cresset, tmp_path):
     outcome = cresset("rm", run.id, status=2)
     assert outcome.stdout == ""
     assert [each["id"] for each in cresset.runs()] == [run.id]
+
+
+def test_rm_of_a_run_that_lost_its_engine_is_refused(cresset, tmp_path):
+    pipeline = Pipeline()
+    pipeline.task("slow", pipeline.shell("slow", "echo begun; sleep 60"))
+    file = pipeline.write(tmp_path / "p.yaml")
+    engine = cresset.start("run", file)
+    eventually(
+        lambda: cresset.runs() and "begun" in cresset("logs", "latest").stdout, "the step's output"
+    )
+    engine.kill()
+    engine.wait()
+    cresset("rm", "latest", status=2)
+    assert len(cresset.runs()) == 1
+    cresset("cancel", "latest")
+    cresset("wait", "latest", status=1)
+    cresset("rm", "latest")
+    assert cresset.runs() == []
 
 
 def test_gc_keeps_all_that_runs_need(cresset, made):

@@ -396,3 +396,19 @@ def test_inputs_of_a_task_are_those_it_was_given(cresset, tmp_path):
     pipeline.task("echo", pipeline.echo(), {"text": output_of("give")})
     run = cresset.run(pipeline.write(tmp_path / "p.yaml"))
     assert run.task("echo").given == {"text": "4"}
+
+
+def test_fail_fast_takes_back_what_waits_for_a_slot(cresset, tmp_path):
+    pipeline = Pipeline()
+    bad = pipeline.shell("bad", "sleep 0.3; exit 3")
+    slow = pipeline.shell("slow", "sleep 0.2")
+    pipeline.task("a-bad", bad)
+    for number in range(6):
+        pipeline.task(f"b-{number}", slow)
+    file = pipeline.write(tmp_path / "p.yaml")
+    run = cresset.run(file, "--fail-fast", "-j", "1", state="FAILED")
+    states = [run.task(f"b-{number}").state for number in range(6)]
+    # One may have begun in the instant in which the failure came to light.
+    assert states.count("SKIPPED") >= 5, states
+    again = cresset.run(file, "-j", "1", state="FAILED")
+    assert {again.task(f"b-{number}").state for number in range(6)} == {"SUCCEEDED"}
