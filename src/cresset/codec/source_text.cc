@@ -104,7 +104,10 @@ std::optional<TextFault> find_text_fault(std::string_view text) {
 }
 
 std::string_view without_bom(std::string_view text) {
-  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  // yaml-cpp would step over a second one without counting it.
+  while (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
 }
 
 std::string_view line_of(std::string_view text, std::size_t line) {

@@ -24,7 +24,7 @@ struct TextFault {
 // than tab and line break.
 std::optional<TextFault> find_text_fault(std::string_view text);
 
-// Without the byte order mark.
+// Without the byte order marks at its beginning.
 std::string_view without_bom(std::string_view text);
 
 // One line of the text, from 1, without its line break; empty past the end.

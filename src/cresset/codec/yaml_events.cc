@@ -200,12 +200,8 @@ void parse_yaml_events(std::string_view text, YAML::EventHandler& handler) {
 
 text::Position to_position(std::string_view text, const YAML::Mark& mark) {
   if (mark.is_null()) return {1, 1};
-  const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
-  const std::size_t offset = std::min(offset_of(mark), text.size());
-  // Not mark.column: yaml-cpp counts columns on past the end of the text.
-  const std::size_t newline = text.substr(0, offset).rfind('\n');
-  const std::size_t column = newline == std::string_view::npos ? offset : offset - newline - 1;
-  return position_in_line(text, offset, line, column);
+  // Neither mark.line nor mark.column: yaml-cpp counts on past the end of the text.
+  return position_at(text, std::min(offset_of(mark), text.size()));
 }
 
 }  // namespace cresset::codec
