@@ -54,6 +54,12 @@ def _peak_kib(pid):
     return 0  # a process that has ended has no memory
 
 
+def command_line(pid):
+    with contextlib.suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_bytes()
+    return b""
+
+
 def processes_with(variable):
     """Returns the processes of this user that were started with `variable` (NAME=VALUE)."""
     wanted = variable.encode()
