@@ -1,4 +1,4 @@
-"""The digits example under kill -9 at random moments: `./dev test --all` runs it, in two minutes."""
+"""The digits example under kill -9 at random moments; `./dev test --all` runs it."""
 
 import pathlib
 import random
