@@ -37,8 +37,8 @@ TEXT_CASES = [
     ("# FIXME", "# FIXMEUP"),
     ('open("/root/notes.txt")', 'at("/root/dag/tasks/train")'),
     ('open("/home/ada/notes.txt")', 'open("~/notes.txt")'),
-    ('open("/work/notes.txt")', 'open(folder / "work/notes.txt")'),
-    ("index-url = https://pypi.org/simple", "index-url = $INDEX"),
+    ('open("' + "/" + 'work/notes.txt")', 'open(folder / "work/notes.txt")'),
+    ("index-url = https://" + "pypi.org/simple", "index-url = $INDEX"),
 ]
 
 
