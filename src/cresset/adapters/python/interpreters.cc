@@ -128,11 +128,11 @@ Result<InterpreterFacts> Interpreters::facts(const std::string& executable) {
 
 std::string Interpreters::memory_path(const std::string& executable) const {
   std::string question = executable;
-  // What pyenv's settings do not name is looked up on PATH.
   if (is_pyenv_launcher(executable)) {
     question += "\n" + working_folder();
+    // What pyenv's settings do not name is looked up on PATH.
     for (const auto& [name, value] : options_.tool_env)
-      if (name == "PATH") question += "\n" + value;
+      if (name == "PATH" || name.starts_with("PYENV_")) question += "\n" + name + "=" + value;
   }
   return options_.envs_dir + "/.interpreters/" + sha256_hex(question).substr(0, 24) + ".json";
 }
@@ -142,12 +142,14 @@ std::string Interpreters::memory_path(const std::string& executable) const {
 std::optional<std::vector<std::string>> Interpreters::launcher_settings(
     const std::string& executable) const {
   if (!is_pyenv_launcher(executable)) return std::nullopt;
+  fs::path root = fs::path(executable).parent_path().parent_path();
+  fs::path start = working_folder();
   for (const auto& [name, value] : options_.tool_env) {
-    if (name == "PYENV_VERSION" || name == "PYENV_DIR" || name == "PYENV_ROOT") return std::nullopt;
+    if (name == "PYENV_ROOT" && !value.empty()) root = value;
+    if (name == "PYENV_DIR" && !value.empty()) start /= value;
   }
-  std::vector<std::string> files = {
-      (fs::path(executable).parent_path().parent_path() / "version").native()};
-  for (fs::path folder = working_folder(); !folder.empty(); folder = folder.parent_path()) {
+  std::vector<std::string> files = {(root / "version").native()};
+  for (fs::path folder = start; !folder.empty(); folder = folder.parent_path()) {
     files.push_back((folder / ".python-version").native());
     if (folder == folder.root_path()) break;
   }

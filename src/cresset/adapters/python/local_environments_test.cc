@@ -80,6 +80,37 @@ TEST_F(LocalEnvironmentsTest, InspectRemembersWhatAKnownLauncherStarts) {
   EXPECT_EQ(world_.runtime_calls(), calls + 1);
 }
 
+TEST_F(LocalEnvironmentsTest, InspectKeepsWhatAKnownLauncherStartsUnderOtherSettingsApart) {
+  for (const char* folder : {"pyenv/shims", "pyenv/versions", "other", "project"})
+    fs::create_directories(world_ / folder);
+  write_text(world_ / "other/version", "one");
+  write_text(world_ / "project/.python-version", "one");
+  const std::string launcher = world_ / "pyenv/shims/python3";
+  write_text(launcher, "#!/bin/sh\nexec \"${0%/*}/../../base/bin/python\" \"$@\"\n", true);
+  world_.settle();
+  const std::vector<Variables> settings = {
+      {},
+      {{"PYENV_VERSION", "one"}},
+      {{"PYENV_ROOT", world_ / "other"}},
+      {{"PYENV_ROOT", world_ / "other"}, {"PYENV_DIR", world_ / "project"}}};
+  int calls = world_.runtime_calls();
+  for (const Variables& setting : settings) {
+    world_.restart(setting);
+    ASSERT_TRUE(world_.environments().inspect(launcher));
+    EXPECT_EQ(world_.runtime_calls(), ++calls);
+    world_.restart(setting);
+    ASSERT_TRUE(world_.environments().inspect(launcher));
+    EXPECT_EQ(world_.runtime_calls(), calls);
+  }
+  for (const char* file : {"other/version", "project/.python-version"}) {
+    write_text(world_ / file, "another");
+    world_.settle();
+    world_.restart(settings.back());
+    ASSERT_TRUE(world_.environments().inspect(launcher));
+    EXPECT_EQ(world_.runtime_calls(), ++calls) << file;
+  }
+}
+
 TEST_F(LocalEnvironmentsTest, InspectAsksAnUnknownLauncherInEachProcess) {
   write_text(world_ / "launcher", "#!/bin/sh\nexec \"${0%/*}/base/bin/python\" \"$@\"\n", true);
   ASSERT_EQ(world_.environments().inspect(world_ / "launcher")->executable, world_.python());

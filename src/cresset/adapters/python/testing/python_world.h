@@ -74,7 +74,8 @@ class PythonWorld {
 
   ports::Environments& environments() { return *first_; }
   ports::Environments& others() { return *second_; }
-  void restart() { first_ = start(bin()); }
+  // As another process; `more` in its environment.
+  void restart(const Variables& more = {}) { first_ = start(bin(), more); }
   void stop() {
     first_.reset();
     second_.reset();
@@ -151,7 +152,8 @@ class PythonWorld {
             {"UV_CACHE_DIR", root_ / "uv"},
             {"UV_OFFLINE", "1"}};
   }
-  std::unique_ptr<LocalEnvironments> start(const std::string& path_variable) {
+  std::unique_ptr<LocalEnvironments> start(const std::string& path_variable,
+                                           const Variables& more = {}) {
     LocalEnvironmentsOptions options{
         envs(),
         [this]() -> Result<std::string> {
@@ -159,6 +161,7 @@ class PythonWorld {
           return std::string(CR_SOURCE_DIR "/runtime/python");
         },
         path_variable.empty() ? from_environment("PATH") : path_variable, tool_env()};
+    options.tool_env.insert(options.tool_env.end(), more.begin(), more.end());
     return std::make_unique<LocalEnvironments>(std::move(options), [this] { bell_.ring(); });
   }
 
