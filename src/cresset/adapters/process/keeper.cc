@@ -58,6 +58,7 @@ Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine
       journal_(std::move(opened.journal)),
       journal_rewrite_bytes_(kJournalBytesMin),
       admission_(std::move(machine)),
+      programs_(clock),
       buffer_(kOutputBufferBytes) {
   CHECK(signals_ && null_);
   // Orphans of steps come to the keeper, which ends them with their step.
@@ -290,7 +291,8 @@ void Keeper::begin(const Grant& grant) {
   Result<std::unique_ptr<RunningStep>> step = [&]() -> Result<std::unique_ptr<RunningStep>> {
     CR_TRY_VOID(journal_.flush());
     const std::uint64_t oom_kills = recent_oom_kills();
-    CR_TRY(auto started, RunningStep::start(*spec, make_environment(*spec, grant), null_.get()));
+    CR_TRY(auto started,
+           RunningStep::start(*spec, make_environment(*spec, grant), null_.get(), programs_));
     started->oom_kills_before = oom_kills;
     return started;
   }();
@@ -324,10 +326,7 @@ Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& 
 }
 
 void Keeper::on_output(const model::AttemptId& id) {
-  RunningStep& step = *attempts_.at(id).step;
-  if (step.read_output(buffer_, clock_.wall_now())) return;
-  loop_.remove(step.output_fd());
-  step.close_output();
+  attempts_.at(id).step->read_output(buffer_, clock_.wall_now());
 }
 
 void Keeper::on_signal() {
@@ -362,7 +361,7 @@ void Keeper::on_step_ended(pid_t pid) {
   int status = 0;
   rusage usage{};
   while (::wait4(pid, &status, 0, &usage) < 0) CHECK(errno == EINTR);
-  if (attempt.step->output_fd() >= 0) loop_.remove(attempt.step->output_fd());
+  loop_.remove(attempt.step->output_fd());
   ports::Exit exit = attempt.step->finish(status, usage, buffer_, clock_.wall_now());
   note_oom(*attempt.step, exit);
   if (asked_to_leave_ && !exit.stopped_by_us) {

@@ -102,6 +102,7 @@ class Keeper {
   Journal journal_;
   std::size_t journal_rewrite_bytes_;
   Admission admission_;
+  ProgramFinder programs_;
 
   std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
   ClientId next_client_ = 1;

@@ -47,10 +47,10 @@ class MountsTest : public ::testing::Test {
     EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     const posix::UniqueFd reader(ends[0]);
     posix::UniqueFd writer(ends[1]);
-    const std::vector<std::string> argv = {"sh", "-c", script};
+    const std::vector<std::string> argv = {"/bin/sh", "-c", script};
     const Environment env = {{"PATH", "/usr/bin:/bin"}, {"T", folder_.path()}};
     const auto process =
-        spawn(SpawnRequest{argv, env, folder_.path(), mounts, null.get(), writer.get()});
+        spawn(SpawnRequest{argv[0], argv, env, folder_.path(), mounts, null.get(), writer.get()});
     writer.reset();
     if (!process) return process.error().text();
     std::string output;

@@ -26,37 +26,37 @@ Duration to_duration(const timeval& time) {
 }  // namespace
 
 Result<std::unique_ptr<RunningStep>> RunningStep::start(const ports::StartSpec& spec,
-                                                        const Environment& env, int null_fd) {
+                                                        const Environment& env, int null_fd,
+                                                        ProgramFinder& programs) {
+  if (spec.argv.empty()) return make_error(Code::kInvalidArgument, "the command is empty");
   CR_TRY_VOID(prepare_files(spec));
   CR_TRY(StepLog log, StepLog::open(spec.log_path, spec.log_cap_bytes));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return errno_error(errno, "making a pipe");
   posix::UniqueFd reader(ends[0]);
-  const posix::UniqueFd writer(ends[1]);
+  posix::UniqueFd writer(ends[1]);
   // The writing end stays blocking: it is the step's stdout.
   if (::fcntl(reader.get(), F_SETFL, O_NONBLOCK) != 0) return errno_error(errno, "making a pipe");
-  CR_TRY(const ProcessIdentity process,
-         spawn(SpawnRequest{spec.argv, env, spec.work_dir, spec.mounts, null_fd, writer.get()}));
-  std::unique_ptr<RunningStep> step(new RunningStep(std::move(log), std::move(reader)));
+  CR_TRY(const std::string program, programs.find(spec.argv.front(), env, spec.work_dir));
+  CR_TRY(const ProcessIdentity process, spawn(SpawnRequest{program, spec.argv, env, spec.work_dir,
+                                                           spec.mounts, null_fd, writer.get()}));
+  std::unique_ptr<RunningStep> step(
+      new RunningStep(std::move(log), std::move(reader), std::move(writer)));
   step->process_ = process;
   return step;
 }
 
-bool RunningStep::read_output(std::span<char> buffer, WallTime at) {
+void RunningStep::read_output(std::span<char> buffer, WallTime at) {
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const auto got = read_once(buffer, at);
-    if (!got) return false;
-    if (*got < buffer.size()) return true;
+    if (read_once(buffer, at) < buffer.size()) return;
   }
-  return true;
 }
 
-std::optional<std::size_t> RunningStep::read_once(std::span<char> buffer, WallTime at) {
+std::size_t RunningStep::read_once(std::span<char> buffer, WallTime at) {
   while (true) {
     const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return 0;
-    if (got <= 0) return std::nullopt;
+    if (got <= 0) return 0;
     const auto size = static_cast<std::size_t>(got);
     if (size >= kPipeBytesByDefault && !pipe_grown_) {
       // Refused when the user's pipes hold too much already; it then stays as it is.
@@ -72,10 +72,10 @@ void RunningStep::signal_group(int signal) const { ::kill(-process_.pid, signal)
 
 ports::Exit RunningStep::finish(int wait_status, const rusage& usage, std::span<char> buffer,
                                 WallTime at) {
-  for (std::size_t taken = 0; output_ && taken < kLastBytesMax;) {
-    const auto got = read_once(buffer, at);
-    if (!got || *got == 0) break;
-    taken += *got;
+  for (std::size_t taken = 0; taken < kLastBytesMax;) {
+    const std::size_t got = read_once(buffer, at);
+    if (got == 0) break;
+    taken += got;
   }
   output_.reset();
   log_.close(at);

@@ -10,6 +10,7 @@
 
 #include "cresset/adapters/posix/unique_fd.h"
 #include "cresset/adapters/process/process_table.h"
+#include "cresset/adapters/process/program_finder.h"
 #include "cresset/adapters/process/spawn.h"
 #include "cresset/adapters/process/step_log.h"
 #include "cresset/base/result.h"
@@ -24,16 +25,15 @@ class RunningStep {
   // Prepares the files, opens the log and starts the program with `env`. The error's message is for
   // the user.
   static Result<std::unique_ptr<RunningStep>> start(const ports::StartSpec& spec,
-                                                    const Environment& env, int null_fd);
+                                                    const Environment& env, int null_fd,
+                                                    ProgramFinder& programs);
 
   [[nodiscard]] const ProcessIdentity& process() const { return process_; }
-  // Where its output comes from; -1 once no process holds it open any more.
+  // Where its output comes from. Has no end: the process tells when the step is over.
   [[nodiscard]] int output_fd() const { return output_.get(); }
 
-  // Moves what is there, but not more than a share that is fair to other steps, into the log. False
-  // at the end of the output: close_output() is due.
-  bool read_output(std::span<char> buffer, WallTime at);
-  void close_output() { output_.reset(); }
+  // Moves what is there, but not more than a share that is fair to other steps, into the log.
+  void read_output(std::span<char> buffer, WallTime at);
   void signal_group(int signal) const;
 
   // The main process has ended: takes what is left in the pipe, whoever still holds it open, and
@@ -45,14 +45,16 @@ class RunningStep {
   std::uint64_t oom_kills_before = 0;
 
  private:
-  RunningStep(StepLog log, posix::UniqueFd output)
-      : log_(std::move(log)), output_(std::move(output)) {}
-  // Bytes taken; 0 = nothing there now; nothing = the end.
-  std::optional<std::size_t> read_once(std::span<char> buffer, WallTime at);
+  RunningStep(StepLog log, posix::UniqueFd output, posix::UniqueFd step_end)
+      : log_(std::move(log)), output_(std::move(output)), step_end_(std::move(step_end)) {}
+  // Bytes taken; 0 = nothing there now.
+  std::size_t read_once(std::span<char> buffer, WallTime at);
 
   ProcessIdentity process_;
   StepLog log_;
   posix::UniqueFd output_;
+  // Kept open, so that the pipe has no end to wake up for just before the process is over.
+  posix::UniqueFd step_end_;
   bool pipe_grown_ = false;
 };
 

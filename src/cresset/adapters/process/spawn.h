@@ -21,6 +21,7 @@ Result<void> prepare_files(const ports::StartSpec& spec);
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
 struct SpawnRequest {
+  const std::string& program;  // its file
   const std::vector<std::string>& argv;
   const Environment& env;  // the whole environment
   const std::string& work_dir;
@@ -29,15 +30,11 @@ struct SpawnRequest {
   int output_fd = -1;  // becomes stdout and stderr
 };
 
-// Starts a program as leader of a session and group of its own, with default signal handling and no
-// other descriptor. An error's message is one sentence for the user: why the program could not be
-// started.
+// Starts a program as leader of a session and group of its own, with no signal blocked and no other
+// descriptor; returns when it runs. The caller handles signals by no function, and what it ignores
+// the program ignores. An error's message is one sentence for the user: why the program could not
+// be started.
 Result<ProcessIdentity> spawn(const SpawnRequest& request);
-
-// Where `name` is, looked up on the PATH of `env` unless it holds a '/'; relative to `work_dir`
-// where it is relative. kNotFound, kPermissionDenied (it is there, but may not be executed).
-Result<std::string> find_program(const std::string& name, const Environment& env,
-                                 const std::string& work_dir);
 
 // Longest single argument or environment entry, its end included, that the kernel takes
 // (MAX_ARG_STRLEN).

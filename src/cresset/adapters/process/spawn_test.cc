@@ -31,8 +31,8 @@ class SpawnTest : public ::testing::Test {
     EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     const posix::UniqueFd reader(ends[0]);
     posix::UniqueFd writer(ends[1]);
-    const auto process =
-        spawn(SpawnRequest{argv, env_, folder_.path(), mounts, null.get(), writer.get()});
+    const auto process = spawn(
+        SpawnRequest{argv.front(), argv, env_, folder_.path(), mounts, null.get(), writer.get()});
     writer.reset();
     if (!process) return process.error().text();
     std::string output;
@@ -51,28 +51,10 @@ class SpawnTest : public ::testing::Test {
   }
 
   ports::testing::TempFolder folder_;
-  Environment env_ = {{"PATH", "/usr/bin:/bin"}};
+  Environment env_;
 };
 
-TEST_F(SpawnTest, LooksForTheProgramOnThePathOfTheStep) {
-  write("first/tool", "#!/bin/sh\necho first", 0755);
-  write("second/tool", "#!/bin/sh\necho second", 0755);
-  write("first/locked", "#!/bin/sh\necho locked", 0644);
-  write("second/locked", "#!/bin/sh\necho open", 0755);
-  env_ = {{"PATH", folder_ / "first" + ":" + folder_ / "second"}};
-  EXPECT_EQ(run({"tool"}), "first\n=0");
-  EXPECT_EQ(run({"locked"}), "open\n=0");
-  EXPECT_EQ(run({"sh"}), "command not found: sh");
-  env_ = {{"PATH", "second"}};  // relative to the working folder
-  EXPECT_EQ(run({"tool"}), "second\n=0");
-  env_.clear();
-  EXPECT_EQ(run({"sh", "-c", "exit 3"}), "=3");
-}
-
 TEST_F(SpawnTest, SaysWhyAProgramDoesNotStart) {
-  EXPECT_EQ(run({}), "the command is empty");
-  EXPECT_EQ(run({""}), "the command is empty");
-  EXPECT_EQ(run({"none"}), "command not found: none");
   EXPECT_THAT(run({"./none"}), StartsWith("command not found: ./none"));
   write("plain", "#!/bin/sh\n", 0644);
   EXPECT_EQ(run({"./plain"}), "permission denied: ./plain may not be executed");
@@ -83,20 +65,20 @@ TEST_F(SpawnTest, SaysWhyAProgramDoesNotStart) {
 }
 
 TEST_F(SpawnTest, RefusesWhatTheKernelCannotTake) {
-  EXPECT_THAT(run({"echo", std::string("a\0b", 3)}),
+  EXPECT_THAT(run({"/bin/echo", std::string("a\0b", 3)}),
               HasSubstr("argument 1 of the command holds a zero byte"));
-  EXPECT_THAT(run({"echo", std::string(kArgumentBytesMax, 'x')}), HasSubstr("limit 131071"));
-  EXPECT_EQ(run({"echo", "-n", std::string(kArgumentBytesMax - 1, 'x')}).size(),
+  EXPECT_THAT(run({"/bin/echo", std::string(kArgumentBytesMax, 'x')}), HasSubstr("limit 131071"));
+  EXPECT_EQ(run({"/bin/echo", "-n", std::string(kArgumentBytesMax - 1, 'x')}).size(),
             kArgumentBytesMax - 1 + 2);
   env_.emplace_back("BIG", std::string(kArgumentBytesMax, 'x'));
-  EXPECT_THAT(run({"true"}), StartsWith("the environment variable BIG is too long"));
+  EXPECT_THAT(run({"/bin/true"}), StartsWith("the environment variable BIG is too long"));
 }
 
 TEST_F(SpawnTest, AWorkingFolderThatIsGoneIsNamed) {
-  const std::vector<std::string> argv = {"true"};
+  const std::vector<std::string> argv = {"/bin/true"};
   const std::string gone = folder_ / "gone";
   const posix::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  const auto process = spawn(SpawnRequest{argv, env_, gone, {}, null.get(), null.get()});
+  const auto process = spawn(SpawnRequest{argv[0], argv, env_, gone, {}, null.get(), null.get()});
   EXPECT_EQ(process.error().text(), "the working folder " + gone + " is gone");
 }
 
@@ -110,7 +92,7 @@ TEST_F(SpawnTest, FilesAreWrittenWholeOrNotAtAll) {
 }
 
 TEST_F(SpawnTest, AnErrorInLayingMountsIsTheSteps) {
-  EXPECT_THAT(run({"true"}, {{"/no/such/source", folder_ / "x", false}}),
+  EXPECT_THAT(run({"/bin/true"}, {{"/no/such/source", folder_ / "x", false}}),
               ::testing::AnyOf(HasSubstr("/no/such/source"), HasSubstr("lets you make no mounts")));
 }
 
