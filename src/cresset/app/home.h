@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cresset/model/run.h"
 
@@ -39,11 +40,19 @@ class Home {
   [[nodiscard]] std::string workspace_dir(const model::RunId& run) const {
     return run_dir(run) + "/workspace";
   }
-  // Folder of one attempt: its working folder, HOME and TMPDIR.
+  // What an attempt is given and gives back.
   [[nodiscard]] std::string attempt_dir(const model::AttemptId& id) const;
+  [[nodiscard]] std::string work_dir(const model::AttemptId& id) const;  // its current folder
+  // What it left in $HOME and $TMPDIR.
+  [[nodiscard]] std::string left_in_home(const model::AttemptId& id) const;
+  [[nodiscard]] std::string left_in_tmp(const model::AttemptId& id) const;
+  // The last three of all attempts of a run: of no use to it once it has ended.
+  [[nodiscard]] std::vector<std::string> scratch_dirs(const model::RunId& run) const;
   [[nodiscard]] std::string log_path(const model::AttemptId& id) const;
 
  private:
+  [[nodiscard]] std::string path_of(const char* kind, const model::AttemptId& id) const;
+
   std::string root_;
 };
 

@@ -49,7 +49,7 @@ struct Explanation {
 
 struct Garbage {
   std::string path;
-  std::string what;  // "working folder of a finished step"
+  std::string what;  // "working folders of a finished run"
   std::int64_t bytes = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cresset/app/failure_text.h"
@@ -20,6 +21,10 @@ constexpr std::int64_t kOutputBytesMax = 64 << 20;
 std::string raw_path(const std::string& uri) {
   constexpr std::string_view kFileScheme = "file://";
   return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
+}
+
+bool declares(const std::vector<std::pair<std::string, std::string>>& env, std::string_view name) {
+  return std::ranges::any_of(env, [&](const auto& variable) { return variable.first == name; });
 }
 
 // What the executor runs; volumes and imports are file jobs.
@@ -291,10 +296,10 @@ void Steps::execute(Work& work) {
   spec.adopt_only = work.adopt_only || work.stopping;
   spec.env = environment_of(work, *launch);
   spec.argv = std::move(launch->argv);
-  spec.work_dir = places.attempt_dir + "/work";
+  spec.work_dir = home_.work_dir(id);
   spec.folders = std::move(launch->folders);
-  spec.folders.push_back(places.attempt_dir + "/home");
-  spec.folders.push_back(places.attempt_dir + "/tmp");
+  if (!declares(spec.env, "HOME")) spec.scratch.push_back({"HOME", home_.left_in_home(id)});
+  if (!declares(spec.env, "TMPDIR")) spec.scratch.push_back({"TMPDIR", home_.left_in_tmp(id)});
   for (const FolderMount& mount : work.settings.mounts) {
     if (mount.create) spec.folders.push_back(mount.mount.source);
   }
@@ -316,19 +321,16 @@ void Steps::stop_executing(const Work& work) {
   ports_.executor.stop(attempt_id(work), work.killing ? Duration{0} : kStopGrace);
 }
 
-// docs/reference/step-environment.md lists this minimum. Later entries win: what the user declares
-// overrides it.
+// docs/reference/step-environment.md lists this minimum, to which the executor adds HOME and
+// TMPDIR. Later entries win: what the user declares overrides it.
 std::vector<std::pair<std::string, std::string>> Steps::environment_of(
     const Work& work, const dag::Launch& launch) const {
-  const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
   std::string path = runtime_dir_ + "/bin:";
   const std::string& python = work.python.empty() ? options_.python : work.python;
   if (const std::size_t slash = python.rfind('/'); slash != std::string::npos)
     path += python.substr(0, slash) + ":";
   std::vector<std::pair<std::string, std::string>> out = {
       {"PATH", path + options_.path_variable},
-      {"HOME", attempt_dir + "/home"},
-      {"TMPDIR", attempt_dir + "/tmp"},
       {"LANG", options_.locale},
       {"PYTHONUNBUFFERED", "1"},
       {"PYTHONPATH", runtime_dir_},

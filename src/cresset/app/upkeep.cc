@@ -1,8 +1,6 @@
 #include <fmt/core.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -13,8 +11,6 @@
 namespace cresset::app {
 
 namespace {
-
-constexpr const char* kScratchFolders[] = {"work", "tmp", "home"};
 
 struct Found {
   std::string path;
@@ -97,15 +93,10 @@ Result<std::vector<Garbage>> RunService::collect_garbage(bool dry_run) {
   }
   for (const ports::RunRecord& run : runs) {
     if (!is_final(run.state)) continue;
-    const std::string steps = home_.run_dir(run.id) + "/steps";
-    CR_TRY(const std::vector<std::string> attempts, list_names(steps));
-    for (const std::string& attempt : attempts) {
-      CR_TRY(const std::vector<std::string> parts, list_names(steps + "/" + attempt));
-      for (const std::string& part : parts) {
-        if (std::ranges::find(kScratchFolders, part) == std::end(kScratchFolders)) continue;
-        garbage.push_back({fmt::format("{}/{}/{}", steps, attempt, part),
-                           "working folder of a finished step", 0});
-      }
+    for (std::string& folder : home_.scratch_dirs(run.id)) {
+      CR_TRY(const std::vector<std::string> attempts, list_names(folder));
+      if (!attempts.empty())
+        garbage.push_back({std::move(folder), "working folders of a finished run", 0});
     }
   }
   ports::MeasurePaths measure;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -279,6 +280,11 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
                       "the container names no command, and its image is not run on this machine: "
                       "give the component a command");
   }
+  // Without outputs the folder is of use to a step only where its command names what lies in it.
+  if (std::ranges::any_of(out.argv, [&](const std::string& word) {
+        return word.find(places.attempt_dir) != std::string::npos;
+      }))
+    out.folders.push_back(places.attempt_dir);
   return out;
 }
 

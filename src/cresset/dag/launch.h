@@ -15,7 +15,7 @@ namespace cresset::dag {
 
 // Where the attempt lives on the machine that runs it. Absolute paths.
 struct LaunchPlaces {
-  std::string attempt_dir;   // its working folder is attempt_dir + "/work"
+  std::string attempt_dir;   // what it is given and gives back: executor input, outputs
   std::string artifact_dir;  // its output artifacts go here, one entry for each output
   std::string source_dir;    // sources of lightweight components, shared by the run's steps
   std::string runtime_dir;   // the unpacked runtime/python

@@ -87,6 +87,15 @@ TEST_F(LaunchTest, ResolvesEveryPlaceholder) {
   EXPECT_EQ(list->as_list().size(), 2u);
 }
 
+TEST_F(LaunchTest, ItsFolderIsMadeForACommandThatNamesIt) {
+  argument("text");
+  EXPECT_TRUE(launch().folders.empty());
+  argument("{{$.outputs.outputMetadataUri}}");
+  EXPECT_THAT(launch().folders, ElementsAre("/a/4.1"));
+  argument("{{$}}");
+  EXPECT_THAT(launch().folders, ElementsAre("/a/4.1"));
+}
+
 TEST_F(LaunchTest, WritesTheExecutorInput) {
   task.inputs.parameters["n"] = 3.0;
   task.inputs.parameters["none"] = Value();

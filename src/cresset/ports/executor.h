@@ -25,6 +25,13 @@ struct FileToWrite {
   std::string content;
 };
 
+// An empty folder that is the attempt's alone while it runs.
+struct ScratchFolder {
+  std::string variable;   // of the step's environment: is set to the folder's path
+  std::string leftovers;  // absolute; what the step leaves in the folder is moved here when it
+                          // ends. Not made for an empty one. Lost with the executor (Exit::kLost)
+};
+
 // A folder of the machine that the step sees at another path.
 struct Mount {
   std::string source;  // absolute, exists
@@ -45,6 +52,7 @@ struct StartSpec {
   std::string work_dir;              // made when absent; the step's current folder
   std::vector<std::string> folders;  // made before the start
   std::vector<FileToWrite> files;    // written before the start
+  std::vector<ScratchFolder> scratch;
   std::vector<Mount> mounts;
 
   std::string

@@ -50,7 +50,7 @@ posix::UniqueFd open_signals() {
 }  // namespace
 
 Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine,
-               ports::Clock& clock)
+               std::string scratch_dir, ports::Clock& clock)
     : clock_(clock),
       listener_(std::move(listener)),
       signals_(open_signals()),
@@ -59,6 +59,7 @@ Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine
       journal_rewrite_bytes_(kJournalBytesMin),
       admission_(std::move(machine)),
       programs_(clock),
+      scratch_(std::move(scratch_dir)),
       buffer_(kOutputBufferBytes) {
   CHECK(signals_ && null_);
   // Orphans of steps come to the keeper, which ends them with their step.
@@ -79,6 +80,7 @@ void Keeper::recover(Records records) {
     if (!record.exited && record.this_boot) lost.emplace_back(id, record.process);
   }
   kill_lost_attempts(lost);
+  scratch_.sweep();
   for (auto& [id, record] : records) {
     if (!record.exited) {
       ports::Exit exit;
@@ -288,15 +290,9 @@ void Keeper::begin(const Grant& grant) {
   --waiting_;
   // The journal must know of it before it exists: a process that nobody knows of could run twice.
   journal_.starting(grant.id, attempt.record.token);
-  Result<std::unique_ptr<RunningStep>> step = [&]() -> Result<std::unique_ptr<RunningStep>> {
-    CR_TRY_VOID(journal_.flush());
-    const std::uint64_t oom_kills = recent_oom_kills();
-    CR_TRY(auto started,
-           RunningStep::start(*spec, make_environment(*spec, grant), null_.get(), programs_));
-    started->oom_kills_before = oom_kills;
-    return started;
-  }();
+  Result<std::unique_ptr<RunningStep>> step = start_step(*spec, grant, attempt.lent);
   if (!step) {
+    take_folders_back(attempt.lent);
     admission_.release(grant.id);
     ports::Exit exit;
     exit.kind = ports::Exit::Kind::kNotStarted;
@@ -313,16 +309,41 @@ void Keeper::begin(const Grant& grant) {
   tell(attempt.client, *attempt.record.running);
 }
 
-Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& grant) const {
+Result<std::unique_ptr<RunningStep>> Keeper::start_step(const ports::StartSpec& spec,
+                                                        const Grant& grant,
+                                                        std::vector<LentFolder>& lent) {
+  CR_TRY_VOID(journal_.flush());
+  const std::uint64_t oom_kills = recent_oom_kills();
+  for (const ports::ScratchFolder& request : spec.scratch) {
+    CR_TRY(std::string path, scratch_.take());
+    lent.push_back({std::move(path), request});
+  }
+  CR_TRY(auto started,
+         RunningStep::start(spec, make_environment(spec, grant, lent), null_.get(), programs_));
+  started->oom_kills_before = oom_kills;
+  return started;
+}
+
+Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& grant,
+                                     const std::vector<LentFolder>& lent) const {
   Environment env = spec.env;
   const auto set = [&](const std::string& name, std::string value) {
     std::erase_if(env, [&](const auto& variable) { return variable.first == name; });
     env.emplace_back(name, std::move(value));
   };
+  for (const LentFolder& folder : lent) set(folder.request.variable, folder.path);
   if (!admission_.machine().gpus.empty())
     set("CUDA_VISIBLE_DEVICES", fmt::format("{}", fmt::join(grant.gpus, ",")));
   set(kAttemptVariable, model::to_string(spec.id));
   return env;
+}
+
+void Keeper::take_folders_back(std::vector<LentFolder>& lent) {
+  for (LentFolder& folder : lent) {
+    const auto returned = scratch_.give_back(std::move(folder.path), folder.request.leftovers);
+    if (!returned) log_line(clock_, "{}", returned.error().text());
+  }
+  lent.clear();
 }
 
 void Keeper::on_output(const model::AttemptId& id) {
@@ -369,6 +390,7 @@ void Keeper::on_step_ended(pid_t pid) {
     exit.detail = "the keeper, which watches over steps, was asked to end";
   }
   attempt.step.reset();
+  take_folders_back(attempt.lent);
   admission_.release(id);
   end(id, attempt, std::move(exit));
 }
@@ -422,6 +444,7 @@ void Keeper::kill_strays() {
       !pids_.empty(),
   };
   strays_ = kill_stray_children(live);
+  if (!strays_) scratch_.settle();
 }
 
 // Someone wants the machine: steps end, and what is known of them stays in the journal. What waits

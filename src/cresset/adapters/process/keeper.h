@@ -17,6 +17,7 @@
 #include "cresset/adapters/process/journal.h"
 #include "cresset/adapters/process/protocol.h"
 #include "cresset/adapters/process/running_step.h"
+#include "cresset/adapters/process/scratch_folders.h"
 #include "cresset/ports/clock.h"
 
 namespace cresset::process {
@@ -28,7 +29,9 @@ class Keeper {
  public:
   // `listener` takes connections of engines. Attempts that the journal knows as started are killed
   // and become lost.
-  Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine, ports::Clock& clock);
+  // `scratch_dir` is for the folders that it lends to attempts.
+  Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine, std::string scratch_dir,
+         ports::Clock& clock);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
@@ -48,12 +51,17 @@ class Keeper {
     bool waits_to_write = false;
   };
 
+  struct LentFolder {
+    std::string path;
+    ports::ScratchFolder request;
+  };
   // Waiting (spec is set), running (step is set) or ended (record.exited is set).
   struct Attempt {
     Record record;
     ClientId client = 0;  // who hears of it; 0 = nobody
     std::unique_ptr<ports::StartSpec> spec;
     std::unique_ptr<RunningStep> step;
+    std::vector<LentFolder> lent;  // while step is set
   };
   using Attempts = std::map<model::AttemptId, Attempt>;
 
@@ -74,7 +82,11 @@ class Keeper {
 
   void start_admitted();
   void begin(const Grant& grant);
-  Environment make_environment(const ports::StartSpec& spec, const Grant& grant) const;
+  Result<std::unique_ptr<RunningStep>> start_step(const ports::StartSpec& spec, const Grant& grant,
+                                                  std::vector<LentFolder>& lent);
+  Environment make_environment(const ports::StartSpec& spec, const Grant& grant,
+                               const std::vector<LentFolder>& lent) const;
+  void take_folders_back(std::vector<LentFolder>& lent);
   void on_output(const model::AttemptId& id);
   void on_signal();
   void reap_children();
@@ -103,6 +115,7 @@ class Keeper {
   std::size_t journal_rewrite_bytes_;
   Admission admission_;
   ProgramFinder programs_;
+  ScratchFolders scratch_;
 
   std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
   ClientId next_client_ = 1;

@@ -68,7 +68,9 @@ Result<void> serve(const KeeperOptions& options) {
   if (::setsid() < 0) return errno_error(errno, "making a session");
   CR_TRY(Journal::Opened opened, Journal::open(dir));
   posix::SystemClock clock;
-  Keeper(std::move(listener), std::move(opened), probe_machine(options.machine), clock).run();
+  Keeper(std::move(listener), std::move(opened), probe_machine(options.machine),
+         options.dir + "/scratch", clock)
+      .run();
   return {};
 }
 

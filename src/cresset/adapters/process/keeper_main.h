@@ -7,7 +7,7 @@
 namespace cresset::process {
 
 struct KeeperOptions {
-  std::string dir;  // absolute; holds lock, socket, journal and keeper.log
+  std::string dir;  // absolute; holds lock, socket, journal, keeper.log and scratch
   MachineOptions machine;
 };
 

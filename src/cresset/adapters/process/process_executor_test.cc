@@ -77,6 +77,47 @@ TEST_F(ProcessExecutorTest, AStepHasOnlyTheDeclaredEnvironment) {
                 model::to_string(spec.id) + "\n");
 }
 
+TEST_F(ProcessExecutorTest, AStepHasItsScratchFoldersToItself) {
+  const std::string tell = R"(echo "$PLACE"; ls -A "$PLACE"; echo text > "$PLACE/file")";
+  std::vector<std::string> logs;
+  for (std::uint32_t task = 1; task <= 3; ++task) {
+    StartSpec spec = shell(task, tell);
+    spec.scratch = {{"PLACE", spec.work_dir + " left/deep"}};
+    EXPECT_EQ(run(spec).code, 0);
+    logs.push_back(world_.log(spec));
+    EXPECT_EQ(read_file(spec.work_dir + " left/deep/file"), "text\n");
+    EXPECT_EQ(logs.back().find('\n'), logs.back().size() - 1) << "was not empty: " << logs.back();
+  }
+}
+
+TEST_F(ProcessExecutorTest, AScratchFolderIsNotLentWhileADaemonOfItsStepMayLive) {
+  StartSpec first = shell(1, R"(
+setsid sh -c 'echo $$ > "$DIR/daemon"; while :; do : > "$PLACE/late"; rm "$PLACE/late"; done' &
+while [ ! -s "$DIR/daemon" ]; do :; done
+)");
+  first.scratch = {{"PLACE", first.work_dir + " left"}};
+  EXPECT_EQ(run(first).code, 0);
+  EXPECT_TRUE(is_gone(pid_in(first.work_dir + "/daemon")));
+  for (std::uint32_t task = 2; task <= 40; ++task) {
+    StartSpec spec = shell(task, R"(ls -A "$PLACE")");
+    spec.scratch = {{"PLACE", spec.work_dir + " left"}};
+    EXPECT_EQ(run(spec).code, 0);
+    EXPECT_EQ(world_.log(spec), "");
+  }
+}
+
+TEST_F(ProcessExecutorTest, ScratchFoldersOfAKilledKeeperAreRemoved) {
+  StartSpec spec = shell(1, R"(echo text > "$PLACE/file"; echo "$PLACE"; exec sleep 1000)");
+  spec.scratch = {{"PLACE", spec.work_dir + " left"}};
+  executor().start(spec);
+  await_text(spec, "\n");
+  std::string place = world_.log(spec);
+  place.pop_back();
+  world_.lose_all_running();
+  EXPECT_EQ(await_exit(executor(), spec.id).kind, Exit::Kind::kLost);
+  EXPECT_EQ(read_file(place + "/file"), "");
+}
+
 TEST_F(ProcessExecutorTest, BothStreamsGoIntoOneLogInOrder) {
   const StartSpec spec = shell(1, "pwd; echo b >&2; echo c; cat; echo d >&2");
   EXPECT_EQ(run(spec).code, 0);

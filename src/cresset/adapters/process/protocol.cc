@@ -26,6 +26,10 @@ void write_spec(WireWriter& out, const ports::StartSpec& spec) {
     out.text(file.path);
     out.text(file.content);
   });
+  out.list(spec.scratch, [&](const ports::ScratchFolder& folder) {
+    out.text(folder.variable);
+    out.text(folder.leftovers);
+  });
   out.list(spec.mounts, [&](const ports::Mount& mount) {
     out.text(mount.source);
     out.text(mount.target);
@@ -54,6 +58,10 @@ ports::StartSpec read_spec(WireReader& in) {
   in.list([&] {
     std::string path = in.text();
     spec.files.push_back({std::move(path), in.text()});
+  });
+  in.list([&] {
+    std::string variable = in.text();
+    spec.scratch.push_back({std::move(variable), in.text()});
   });
   in.list([&] {
     ports::Mount& mount = spec.mounts.emplace_back();

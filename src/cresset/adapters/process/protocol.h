@@ -16,7 +16,7 @@ namespace cresset::process {
 
 // Both sides must speak the same version: an engine that meets a keeper of another waits for it to
 // leave.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kFrameBytesMax = std::size_t{64} << 20;
 
 // Engine to keeper.

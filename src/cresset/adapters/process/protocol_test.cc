@@ -33,6 +33,8 @@ TEST(ProtocolTest, FieldsKeepTheirPlaces) {
   EXPECT_EQ(spec.argv, sent.argv);
   EXPECT_EQ(spec.env, sent.env);
   EXPECT_EQ(spec.files.at(0).content, sent.files.at(0).content);
+  EXPECT_EQ(spec.scratch.at(0).variable, sent.scratch.at(0).variable);
+  EXPECT_EQ(spec.scratch.at(1).leftovers, sent.scratch.at(1).leftovers);
   EXPECT_TRUE(spec.mounts.at(0).read_only);
   EXPECT_FALSE(spec.mounts.at(1).read_only);
   EXPECT_EQ(spec.slots.gpus, 2);

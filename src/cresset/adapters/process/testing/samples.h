@@ -32,6 +32,7 @@ inline ports::StartSpec sample_spec() {
   spec.env = {{"PATH", "/bin"}, {"EMPTY", ""}};
   spec.work_dir = "/w d";
   spec.folders = {"/f1", "/f2"};
+  spec.scratch = {{"HOME", "/left in home"}, {"TMPDIR", "/left in tmp"}};
   spec.files = {{"/file", "content \xff"}};
   spec.mounts = {{"/from", "/to", true}, {"/a", "/b", false}};
   spec.log_path = "/log";

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cresset/base/result.h"
+
+namespace cresset::process {
+
+// Empty folders that attempts have to themselves while they run (HOME, TMPDIR). Most steps leave
+// them empty, and then they are lent again: making one costs as much as a quarter of what else a
+// small step costs the keeper. Their paths are short, because sockets are made below TMPDIR and the
+// kernel takes 107 bytes for the path of one.
+class ScratchFolders {
+ public:
+  // `dir` is this object's alone.
+  explicit ScratchFolders(std::string dir) : dir_(std::move(dir)) {}
+  // Removes what is empty.
+  ~ScratchFolders();
+  ScratchFolders(const ScratchFolders&) = delete;
+  ScratchFolders& operator=(const ScratchFolders&) = delete;
+
+  // Before the first take(), when no process of an earlier keeper's attempts lives any more:
+  // removes what that keeper left when it was killed. What cannot be removed stays and is not lent.
+  void sweep();
+  // The path of an empty folder that nobody else has.
+  Result<std::string> take();
+  // The attempt that had it has ended. What it left is moved to `leftovers`, which must not exist;
+  // when that fails it stays where it is, and the folder is not lent again.
+  Result<void> give_back(std::string folder, const std::string& leftovers);
+  // No process of an ended attempt lives any more: what was given back until now may be lent again.
+  void settle();
+
+ private:
+  // Empty, and as it was made.
+  [[nodiscard]] bool is_untouched(const std::string& folder) const;
+
+  std::string dir_;
+  std::uint64_t next_ = 1;
+  mode_t mode_ = 0;  // of a folder that was just made
+  std::vector<std::string> free_;
+  std::vector<std::string> returned_;  // until settle()
+};
+
+}  // namespace cresset::process
