@@ -382,6 +382,9 @@ void Keeper::on_step_ended(pid_t pid) {
   int status = 0;
   rusage usage{};
   while (::wait4(pid, &status, 0, &usage) < 0) CHECK(errno == EINTR);
+  // The next one first: what is left to be done for this one can wait, a free slot should not.
+  admission_.release(id);
+  start_admitted();
   loop_.remove(attempt.step->output_fd());
   ports::Exit exit = attempt.step->finish(status, usage, buffer_, clock_.wall_now());
   note_oom(*attempt.step, exit);
@@ -391,7 +394,6 @@ void Keeper::on_step_ended(pid_t pid) {
   }
   attempt.step.reset();
   take_folders_back(attempt.lent);
-  admission_.release(id);
   end(id, attempt, std::move(exit));
 }
 
