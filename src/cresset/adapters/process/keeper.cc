@@ -102,6 +102,7 @@ void Keeper::run() {
     kill_overdue();
     look_for_strays();
     start_admitted();
+    tell_of_started();
     save();
     flush_clients();
   }
@@ -297,7 +298,7 @@ void Keeper::begin(const Grant& grant) {
     ports::Exit exit;
     exit.kind = ports::Exit::Kind::kNotStarted;
     exit.detail = step.error().text();
-    return end(grant.id, attempt, std::move(exit));
+    return end(grant.id, attempt, clock_.wall_now(), std::move(exit));
   }
   attempt.step = std::move(step).value();
   attempt.record.process = attempt.step->process();
@@ -306,7 +307,14 @@ void Keeper::begin(const Grant& grant) {
   pids_.emplace(attempt.step->process().pid, grant.id);
   loop_.add(attempt.step->output_fd(), EPOLLIN,
             [this, id = grant.id](std::uint32_t) { on_output(id); });
-  tell(attempt.client, *attempt.record.running);
+  just_started_.push_back(grant.id);
+}
+
+void Keeper::tell_of_started() {
+  for (const model::AttemptId& id : std::exchange(just_started_, {})) {
+    const Attempt& attempt = attempts_.at(id);
+    tell(attempt.client, *attempt.record.running);
+  }
 }
 
 Result<std::unique_ptr<RunningStep>> Keeper::start_step(const ports::StartSpec& spec,
@@ -375,6 +383,7 @@ void Keeper::reap_children() {
 }
 
 void Keeper::on_step_ended(pid_t pid) {
+  tell_of_started();
   const auto entry = pids_.extract(pid);
   const model::AttemptId& id = entry.mapped();
   Attempt& attempt = attempts_.at(id);
@@ -382,11 +391,12 @@ void Keeper::on_step_ended(pid_t pid) {
   int status = 0;
   rusage usage{};
   while (::wait4(pid, &status, 0, &usage) < 0) CHECK(errno == EINTR);
+  const WallTime at = clock_.wall_now();
   // The next one first: what is left to be done for this one can wait, a free slot should not.
   admission_.release(id);
   start_admitted();
   loop_.remove(attempt.step->output_fd());
-  ports::Exit exit = attempt.step->finish(status, usage, buffer_, clock_.wall_now());
+  ports::Exit exit = attempt.step->finish(status, usage, buffer_, at);
   note_oom(*attempt.step, exit);
   if (asked_to_leave_ && !exit.stopped_by_us) {
     exit.kind = ports::Exit::Kind::kLost;
@@ -394,11 +404,11 @@ void Keeper::on_step_ended(pid_t pid) {
   }
   attempt.step.reset();
   take_folders_back(attempt.lent);
-  end(id, attempt, std::move(exit));
+  end(id, attempt, at, std::move(exit));
 }
 
-void Keeper::end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit) {
-  attempt.record.exited = ports::AttemptExited{id, clock_.wall_now(), std::move(exit)};
+void Keeper::end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit) {
+  attempt.record.exited = ports::AttemptExited{id, at, std::move(exit)};
   journal_.ended(id, attempt.record);
   tell(attempt.client, *attempt.record.exited);
 }
@@ -411,7 +421,7 @@ void Keeper::end_unstarted(const model::AttemptId& id, Attempt& attempt, std::st
   exit.kind = ports::Exit::Kind::kNotStarted;
   exit.detail = std::move(why);
   exit.stopped_by_us = stopped_by_us;
-  end(id, attempt, std::move(exit));
+  end(id, attempt, clock_.wall_now(), std::move(exit));
 }
 
 void Keeper::kill_overdue() {

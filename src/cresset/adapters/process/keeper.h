@@ -82,6 +82,7 @@ class Keeper {
 
   void start_admitted();
   void begin(const Grant& grant);
+  void tell_of_started();
   Result<std::unique_ptr<RunningStep>> start_step(const ports::StartSpec& spec, const Grant& grant,
                                                   std::vector<LentFolder>& lent);
   Environment make_environment(const ports::StartSpec& spec, const Grant& grant,
@@ -91,7 +92,7 @@ class Keeper {
   void on_signal();
   void reap_children();
   void on_step_ended(pid_t pid);
-  void end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit);
+  void end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit);
   void end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why,
                      bool stopped_by_us);
   void kill_overdue();
@@ -120,6 +121,8 @@ class Keeper {
   std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
   ClientId next_client_ = 1;
   std::vector<ClientId> to_flush_;
+  // Engines hear of them after they have heard of the attempts whose slots these have.
+  std::vector<model::AttemptId> just_started_;
 
   Attempts attempts_;
   std::unordered_map<pid_t, model::AttemptId> pids_;
