@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -24,6 +25,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kIdleTime = seconds(1);
+constexpr Duration kTellDelay = milliseconds(5);
 constexpr Duration kStrayPatience = seconds(5);
 constexpr Duration kStrayLookPause = milliseconds(50);
 constexpr Duration kOomCountAge = milliseconds(100);
@@ -102,7 +104,7 @@ void Keeper::run() {
     kill_overdue();
     look_for_strays();
     start_admitted();
-    tell_of_started();
+    if (!just_started_.empty() && clock_.now() >= tell_by_) tell_of_started();
     save();
     flush_clients();
   }
@@ -307,6 +309,7 @@ void Keeper::begin(const Grant& grant) {
   pids_.emplace(attempt.step->process().pid, grant.id);
   loop_.add(attempt.step->output_fd(), EPOLLIN,
             [this, id = grant.id](std::uint32_t) { on_output(id); });
+  if (just_started_.empty()) tell_by_ = clock_.now() + kTellDelay;
   just_started_.push_back(grant.id);
 }
 
@@ -359,10 +362,11 @@ void Keeper::on_output(const model::AttemptId& id) {
 }
 
 void Keeper::on_signal() {
-  signalfd_siginfo info{};
-  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    const auto signal = static_cast<int>(info.ssi_signo);
-    if (signal == SIGTERM) kill_everything();
+  std::array<signalfd_siginfo, 4> infos{};
+  const ssize_t got = ::read(signals_.get(), infos.data(), sizeof infos);
+  for (std::size_t i = 0;
+       (i + 1) * sizeof infos[0] <= static_cast<std::size_t>(std::max<ssize_t>(got, 0)); ++i) {
+    if (static_cast<int>(infos[i].ssi_signo) == SIGTERM) kill_everything();
   }
   reap_children();
 }
@@ -523,7 +527,8 @@ bool Keeper::may_leave() {
 
 std::optional<Duration> Keeper::time_to_next_event() const {
   std::optional<TimePoint> next;
-  if (!kills_.empty()) next = kills_.begin()->first;
+  if (!just_started_.empty()) next = tell_by_;
+  if (!kills_.empty()) next = std::min(next.value_or(TimePoint::max()), kills_.begin()->first);
   if (look_for_strays_ && looked_for_strays_)
     next = std::min(next.value_or(TimePoint::max()), *looked_for_strays_ + kStrayLookPause);
   if (idle_since_)

@@ -121,8 +121,10 @@ class Keeper {
   std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
   ClientId next_client_ = 1;
   std::vector<ClientId> to_flush_;
-  // Engines hear of them after they have heard of the attempts whose slots these have.
+  // Engines hear of them after they have heard of the attempts whose slots these have, and of a
+  // short one together with its end: hearing costs an engine a turn of its loop.
   std::vector<model::AttemptId> just_started_;
+  TimePoint tell_by_{};
 
   Attempts attempts_;
   std::unordered_map<pid_t, model::AttemptId> pids_;
