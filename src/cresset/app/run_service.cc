@@ -180,8 +180,7 @@ Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& o
     if (lease) {
       CR_TRY(Loaded loaded, load(run));
       if (is_final(loaded.plan->state())) return loaded.plan->view();
-      CR_TRY_VOID(own(std::move(loaded), *std::move(lease), observer, interrupts));
-      return view(run);
+      return own(std::move(loaded), *std::move(lease), observer, interrupts);
     }
     if (lease.error().reason != "run.owned") return std::move(lease).error();
     if (!watched) {
@@ -198,15 +197,16 @@ Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& o
   }
 }
 
-Result<void> RunService::own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
-                             RunObserver& observer, Interrupts& interrupts) {
+Result<model::RunView> RunService::own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
+                                       RunObserver& observer, Interrupts& interrupts) {
   CR_TRY(std::string runtime, ports_.runtime_dir());
   Engine engine({ports_.clock,
                  ports_.reactor,
                  {ports_.store, ports_.executor, ports_.files, ports_.environments}},
                 std::move(lease), std::move(loaded.plan), std::move(loaded.record), loaded.seq,
                 home_, std::move(loaded.options), std::move(runtime));
-  return engine.run(observer, interrupts);
+  CR_TRY_VOID(engine.run(observer, interrupts));
+  return engine.plan().view();
 }
 
 Result<void> RunService::watch_once(Loaded& loaded, RunObserver& observer) {

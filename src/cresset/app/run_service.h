@@ -130,8 +130,8 @@ class RunService {
   };
   Result<Loaded> load(const model::RunId& run);
   Result<std::vector<dag::TaskOrdinal>> catch_up(Loaded& loaded);
-  Result<void> own(Loaded loaded, std::unique_ptr<ports::Lease> lease, RunObserver& observer,
-                   Interrupts& interrupts);
+  Result<model::RunView> own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
+                             RunObserver& observer, Interrupts& interrupts);
   Result<void> watch_once(Loaded& loaded, RunObserver& observer);
   Result<void> check_cluster_objects(const model::Pipeline& pipeline);
   Result<void> check_interpreter(const model::Pipeline& pipeline, RunOptions& options);
