@@ -148,6 +148,19 @@ def test_a_mistake_shows_its_line_with_a_caret(cresset, tmp_path):
     assert shown[at + 1].index("^") == shown[at].index("comp-eho")
 
 
+def test_keys_that_occur_twice_hide_nothing_else(cresset, tmp_path):
+    file = tmp_path / "p.json"
+    file.write_text(
+        '{"pipelineInfo": {"name": "p", "name": "q"}, "schemaVersion": "2.1.0",\n'
+        '"root": {"dag": {"tasks": {"a": {"taskInfo": {"name": "a"},\n'
+        '"componentRef": {"name": "comp-b"}, "taskInfo": {"name": "b"}}}}}}\n'
+    )
+    outcome = cresset.refuses("validate", file)
+    errors = [line for line in outcome.stderr.splitlines() if ": error: " in line]
+    places = [line.split(": ", 1)[0] for line in errors]
+    assert places == [f"{file}:1:32", f"{file}:3:26", f"{file}:3:37"], outcome.stderr
+
+
 def test_a_thousand_mistakes_are_told_in_bounded_length(cresset, tmp_path):
     pipeline = sound()
     for number in range(1000):

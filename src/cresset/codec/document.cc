@@ -31,9 +31,11 @@ std::string archive_help(std::string_view text) {
 }
 
 Result<std::vector<Value>> read_json(std::string_view text, const DocumentLimits& limits,
-                                     DocumentError& error) {
+                                     DocumentError& error, std::vector<DocumentError>& repeated) {
   text::JsonError detail;
-  auto value = text::parse_json(text, {limits.depth, limits.bytes, limits.values}, &detail);
+  std::vector<text::JsonError> twice;
+  auto value = text::parse_json(text, {limits.depth, limits.bytes, limits.values}, &detail, &twice);
+  for (text::JsonError& key : twice) repeated.push_back({key.position, std::move(key.message), {}});
   if (!value) {
     error = {detail.position, detail.message, {}};
     return std::move(value).error();
@@ -57,7 +59,7 @@ Result<std::vector<Value>> read_documents(std::string_view text, const DocumentL
     return fail(error);
   }
   text = without_bom(text);
-  if (is_json(text)) return read_json(text, limits, error);
+  if (is_json(text)) return read_json(text, limits, error, repeated);
   if (const auto fault = find_text_fault(text)) {
     error = {position_at(text, fault->offset), fault->message, archive_help(text)};
     return fail(error);

@@ -40,8 +40,8 @@ struct DocumentError {
 Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits = {},
                                           DocumentError* detail = nullptr);
 
-// The same for those who look for all that is wrong: in YAML a key that occurs twice in one map is
-// no end, but one of `repeated` (at most 100), and its first value counts.
+// The same for those who look for all that is wrong: a key that occurs twice in one map is no end,
+// but one of `repeated` (at most 100), and its first value counts.
 Result<std::vector<Value>> read_documents(std::string_view text, const DocumentLimits& limits,
                                           DocumentError* detail,
                                           std::vector<DocumentError>& repeated);

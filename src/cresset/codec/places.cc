@@ -37,7 +37,8 @@ SoughtPlaces::SoughtPlaces(const std::vector<Place>& places) : places_(places) {
 }
 
 void SoughtPlaces::found(Sought& sought, text::Position value, text::Position key) {
-  if (!sought.value) --missing_;
+  if (sought.value) return;  // of a key that occurs twice, the first counts
+  --missing_;
   sought.value = value;
   sought.key = key;
 }

@@ -22,6 +22,7 @@ namespace cresset::text {
 namespace {
 
 constexpr std::size_t kShownKeyBytesMax = 60;
+constexpr std::size_t kRepeatedMax = 100;
 
 // Finds a key that occurs twice in one object. The first few are compared as they come; from then
 // on it is done once, at the object's end, in order of hash and then of text: no choice of keys
@@ -37,22 +38,21 @@ class KeyIndex {
     return true;
   }
 
-  struct Repeated {
-    std::size_t offset;
-    std::string_view key;
-  };
-  // After the last field: the first key that equals one before it.
-  [[nodiscard]] std::optional<Repeated> find_repeated() const {
-    if (offsets_.empty()) return std::nullopt;
+  // After the last field: the fields whose key equals one before them, by index, and where in the
+  // text such a key stands.
+  [[nodiscard]] std::vector<std::size_t> find_repeated() const {
+    std::vector<std::size_t> repeated;
+    if (offsets_.empty()) return repeated;
     const std::vector<Entry> order = sorted();
-    std::size_t first = fields_.size();
     for (std::size_t i = 1; i < order.size(); ++i) {
-      const bool same =
-          order[i - 1].hash == order[i].hash && key(order[i - 1].index) == key(order[i].index);
-      if (same) first = std::min(first, order[i].index);
+      if (order[i - 1].hash == order[i].hash && key(order[i - 1].index) == key(order[i].index))
+        repeated.push_back(order[i].index);
     }
-    if (first == fields_.size()) return std::nullopt;
-    return Repeated{offsets_[first - kComparedMax], key(first)};
+    std::ranges::sort(repeated);
+    return repeated;
+  }
+  [[nodiscard]] std::size_t offset_of(std::size_t repeated) const {
+    return offsets_[repeated - kComparedMax];
   }
 
  private:
@@ -87,7 +87,9 @@ class KeyIndex {
 
 class Parser {
  public:
-  Parser(std::string_view text, const JsonLimits& limits) : scanner_(text), limits_(limits) {}
+  // With `repeated`, a key that occurs twice in one object goes there instead of being an error.
+  Parser(std::string_view text, const JsonLimits& limits, std::vector<JsonError>* repeated)
+      : text_(text), scanner_(text), limits_(limits), repeated_(repeated) {}
 
   bool read_document(Value& out) {
     scanner_.skip_space();
@@ -182,21 +184,39 @@ class Parser {
     while (more) {
       std::string key;
       Value value;
-      if (!read_key(keys, key) || !read_value(value)) return false;
-      fields.append(std::move(key), std::move(value));
+      bool is_new = true;
+      if (!read_key(keys, key, is_new) || !read_value(value)) return false;
+      if (is_new) fields.append(std::move(key), std::move(value));
       if (!read_separator(opening, '}', more)) return false;
     }
-    if (const auto repeated = keys.find_repeated())
-      return fail_repeated(repeated->offset, repeated->key);
+    if (!drop_repeated(fields, keys)) return false;
     out = Value(std::move(fields));
     return true;
   }
 
-  bool read_key(KeyIndex& keys, std::string& key) {
+  bool drop_repeated(Value::Struct& fields, const KeyIndex& keys) {
+    const std::vector<std::size_t> repeated = keys.find_repeated();
+    if (repeated.empty()) return true;
+    Value::Struct kept;
+    auto next = repeated.begin();
+    std::size_t index = 0;
+    for (auto& [key, value] : fields) {
+      if (next == repeated.end() || index++ != *next) {
+        kept.append(std::move(key), std::move(value));
+      } else if (!meet_repeated(keys.offset_of(*next++), key)) {
+        return false;
+      }
+    }
+    fields = std::move(kept);
+    return true;
+  }
+
+  bool read_key(KeyIndex& keys, std::string& key, bool& is_new) {
     const std::size_t start = scanner_.offset();
     if (scanner_.peek() != '"') return fail_key();
     if (!scanner_.read_string(key)) return false;
-    if (!keys.note(key, start)) return fail_repeated(start, key);
+    is_new = keys.note(key, start);
+    if (!is_new && !meet_repeated(start, key)) return false;
     scanner_.skip_space();
     if (!scanner_.take(':')) return scanner_.fail_expected("the colon after a key");
     scanner_.skip_space();
@@ -229,10 +249,13 @@ class Parser {
     return scanner_.fail_expected("a key in double quotes");
   }
 
-  bool fail_repeated(std::size_t offset, std::string_view key) {
-    return scanner_.fail(offset,
-                         fmt::format("the key {} occurs twice in one object; keep one of them",
-                                     to_json(shorten(key, kShownKeyBytesMax))));
+  bool meet_repeated(std::size_t offset, std::string_view key) {
+    std::string message = fmt::format("the key {} occurs twice in one object; keep one of them",
+                                      to_json(shorten(key, kShownKeyBytesMax)));
+    if (repeated_ == nullptr) return scanner_.fail(offset, std::move(message));
+    if (repeated_->size() < kRepeatedMax)
+      repeated_->push_back({position_at(text_, offset), std::move(message)});
+    return true;
   }
 
   bool fail_open(std::size_t opening, char closing) {
@@ -240,8 +263,10 @@ class Parser {
                                               closing == '}' ? "object" : "list", closing));
   }
 
+  std::string_view text_;
   JsonScanner scanner_;
   const JsonLimits& limits_;
+  std::vector<JsonError>* repeated_;
   std::size_t depth_ = 0;
   std::size_t values_ = 0;
 };
@@ -256,7 +281,8 @@ Error refuse(std::string_view text, std::size_t offset, const std::string& messa
 
 }  // namespace
 
-Result<Value> parse_json(std::string_view text, const JsonLimits& limits, JsonError* detail) {
+Result<Value> parse_json(std::string_view text, const JsonLimits& limits, JsonError* detail,
+                         std::vector<JsonError>* repeated) {
   if (text.size() > limits.bytes) {
     return refuse(text, limits.bytes,
                   fmt::format("the text has {} bytes, and {} are allowed; split it, or pass large "
@@ -264,7 +290,7 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits, JsonEr
                               text.size(), limits.bytes),
                   detail);
   }
-  Parser parser(text, limits);
+  Parser parser(text, limits, repeated);
   Value out;
   if (parser.read_document(out)) return out;
   return refuse(text, parser.scanner().fault_offset(), parser.scanner().fault_message(), detail);

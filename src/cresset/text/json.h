@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cresset/base/result.h"
 #include "cresset/base/value.h"
@@ -34,9 +35,11 @@ struct JsonError {
 // `bytes` or with more than `values` values, an integer literal beyond ±(2^53 − 1), which a number
 // cannot hold exactly, and a number that would become infinite, or zero though it is not. NaN and
 // Infinity are no JSON. On failure returns kInvalidArgument "line 3, column 7: …"; `detail`, when
-// given, receives the parts.
+// given, receives the parts. With `repeated`, a key that occurs twice is no failure: it is told
+// there (the first 100 of them, in the order in which their objects end), and its first value
+// counts.
 Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {},
-                         JsonError* detail = nullptr);
+                         JsonError* detail = nullptr, std::vector<JsonError>* repeated = nullptr);
 
 // Compact, fields in their order; integers without a fraction; other numbers in the shortest form
 // that reads back the same; non-finite numbers (which no parser here makes) as null; control

@@ -359,6 +359,35 @@ TEST(ParseJson, FindsADuplicateInAnObjectOfAnySize) {
   }
 }
 
+TEST(ParseJson, TellsAllDuplicatesWhereThatIsAsked) {
+  std::vector<JsonError> repeated;
+  const auto few = parse_json("{\"a\": 1,\n\"a\": {\"b\": 2,\n\"b\": 3},\n\"c\": 4,\n\"a\": 5}", {},
+                              nullptr, &repeated);
+  ASSERT_TRUE(few);
+  EXPECT_EQ(*few, Value::make_struct({{"a", 1}, {"c", 4}}));
+  std::vector<std::size_t> lines;
+  for (const JsonError& error : repeated) lines.push_back(error.position.line);
+  EXPECT_THAT(lines, ::testing::ElementsAre(2, 3, 5));
+  EXPECT_EQ(repeated.at(0).message, "the key \"a\" occurs twice in one object; keep one of them");
+
+  repeated.clear();
+  const std::string fields = "\"key-20\": true,\n\"key-3\": true,\n\"key-20\": false,\n\"last\": 0";
+  const auto many = parse_json(object_with_keys(30, fields), {}, nullptr, &repeated);
+  ASSERT_TRUE(many);
+  EXPECT_EQ(many->as_struct().size(), 31u);
+  EXPECT_EQ(*many->find("key-20"), Value(20));
+  EXPECT_EQ(*many->find("last"), Value(0));
+  lines.clear();
+  for (const JsonError& error : repeated) lines.push_back(error.position.line);
+  EXPECT_THAT(lines, ::testing::ElementsAre(31, 32, 33));
+
+  repeated.clear();
+  std::string endless = "{\"a\": 0";
+  for (int i = 0; i < 1'000; ++i) endless += ", \"a\": 0";
+  EXPECT_TRUE(parse_json(endless + "}", {}, nullptr, &repeated));
+  EXPECT_EQ(repeated.size(), 100u);
+}
+
 TEST(ParseJson, NamesTheFirstOfManyDuplicates) {
   const std::string fields = "\"key-7\": 0,\n\"key-20\": 0,\n\"key-3\": 0,\n\"key-7\": 0";
   expect_faults({{object_with_keys(30, fields), {31, 1}, "the key \"key-7\" occurs twice"}});
