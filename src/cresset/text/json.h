@@ -57,10 +57,6 @@ std::string to_canonical_json(const Value& value);
 // the empty string, as is a number that is not finite.
 std::string to_text(const Value& value);
 
-// Line and column of the value that a JSON pointer (RFC 6901) names, or of the deepest ancestor
-// that exists. `text` must have been accepted by parse_json.
-Position locate_json(std::string_view text, std::string_view pointer);
-
 // RFC 6901: "~" and "/" of one token escaped.
 std::string pointer_token(std::string_view name);
 

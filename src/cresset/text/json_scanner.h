@@ -6,7 +6,7 @@
 
 #include "cresset/text/json.h"
 
-// The words of JSON, for json.cc and json_locate.cc only.
+// The words of JSON, for json.cc only.
 namespace cresset::text {
 
 // Line and column (in characters) of the byte at `offset`, or of the text's end.

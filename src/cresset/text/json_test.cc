@@ -578,51 +578,10 @@ TEST(JsonRoundTrip, EveryPrinterIsReadBack) {
 
 // --- pointers ---
 
-TEST(LocateJson, FindsValuesAndDeepestAncestors) {
-  constexpr std::string_view kText =
-      "\n"
-      "{\"a\": [10, {\"b\": \"]}\\\"\"}, [] ],\n"
-      "  \"\": 1, \"x/y\": 2,\n"
-      "  \"m~n\": {\"\\u00e9\": 3, \"0\": 4},\n"
-      "  \"\u00e9\": \"\u00e9\", \"last\": true}\n";
-  const std::pair<std::string_view, Position> cases[] = {
-      {"", {2, 1}},           {"/a", {2, 7}},         {"/a/0", {2, 8}},
-      {"/a/1", {2, 12}},      {"/a/1/b", {2, 18}},    {"/a/2", {2, 27}},
-      {"/a/3", {2, 7}},       {"/a/01", {2, 7}},      {"/a/-", {2, 7}},
-      {"/a/-1", {2, 7}},      {"/a/x", {2, 7}},       {"/a/99999999999999999999", {2, 7}},
-      {"/a/", {2, 7}},        {"/a/2/0", {2, 27}},    {"/a/0/x", {2, 8}},
-      {"/", {3, 7}},          {"/x~1y", {3, 17}},     {"/x/y", {2, 1}},
-      {"/m~0n", {4, 10}},     {"/m~n", {4, 10}},      {"/m~0n/\u00e9", {4, 21}},
-      {"/m~0n/0", {4, 29}},   {"/\u00e9", {5, 8}},    {"/last", {5, 21}},
-      {"/missing", {2, 1}},   {"/missing/b", {2, 1}}, {"/m~0n/missing/x", {4, 10}},
-      {"no pointer", {2, 1}},
-  };
-  ASSERT_TRUE(parse_json(kText));
-  for (const auto& [pointer, position] : cases)
-    EXPECT_EQ(locate_json(kText, pointer), position) << pointer;
-}
-
-TEST(LocateJson, OfAScalarDocument) {
-  EXPECT_EQ(locate_json("  7", ""), (Position{1, 3}));
-  EXPECT_EQ(locate_json("  7", "/a"), (Position{1, 3}));
-  EXPECT_EQ(locate_json("\"a\"", "/0"), (Position{1, 1}));
-}
-
-TEST(LocateJson, EndsOnATextThatIsNoJson) {
-  for (const std::string_view text :
-       {"", "{", "[", "{\"a", "{\"a\"", "{\"a\":", "[1,", "[[[", "{]", "\xFF"}) {
-    const Position position = locate_json(text, "/a/0/b");
-    EXPECT_EQ(position.line, 1u) << text;
-    EXPECT_LE(position.column, text.size() + 1) << text;
-  }
-}
-
 TEST(PointerToken, EscapesTildeAndSlash) {
   EXPECT_EQ(pointer_token("plain"), "plain");
   EXPECT_EQ(pointer_token("a/b~c~1"), "a~1b~0c~01");
   EXPECT_EQ(pointer_token(""), "");
-  const Value value = Value::make_struct({{"a/b~c~1", Value::make_struct({{"", 1}})}});
-  EXPECT_EQ(locate_json(to_json(value), "/" + pointer_token("a/b~c~1") + "/"), (Position{1, 16}));
 }
 
 }  // namespace
