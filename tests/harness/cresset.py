@@ -222,6 +222,8 @@ class Cresset:
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # What a shell starts in the background ignores it, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             text=True,
             **options,
         )

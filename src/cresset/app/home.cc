@@ -13,7 +13,7 @@ std::string Home::work_dir(const model::AttemptId& id) const { return path_of("w
 std::string Home::left_in_home(const model::AttemptId& id) const { return path_of("home", id); }
 std::string Home::left_in_tmp(const model::AttemptId& id) const { return path_of("tmp", id); }
 
-std::vector<std::string> Home::scratch_dirs(const model::RunId& run) const {
+std::vector<std::string> Home::disposable_dirs(const model::RunId& run) const {
   return {run_dir(run) + "/work", run_dir(run) + "/home", run_dir(run) + "/tmp"};
 }
 

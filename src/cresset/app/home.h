@@ -47,7 +47,7 @@ class Home {
   [[nodiscard]] std::string left_in_home(const model::AttemptId& id) const;
   [[nodiscard]] std::string left_in_tmp(const model::AttemptId& id) const;
   // The last three of all attempts of a run: of no use to it once it has ended.
-  [[nodiscard]] std::vector<std::string> scratch_dirs(const model::RunId& run) const;
+  [[nodiscard]] std::vector<std::string> disposable_dirs(const model::RunId& run) const;
   [[nodiscard]] std::string log_path(const model::AttemptId& id) const;
 
  private:

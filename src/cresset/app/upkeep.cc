@@ -93,7 +93,7 @@ Result<std::vector<Garbage>> RunService::collect_garbage(bool dry_run) {
   }
   for (const ports::RunRecord& run : runs) {
     if (!is_final(run.state)) continue;
-    for (std::string& folder : home_.scratch_dirs(run.id)) {
+    for (std::string& folder : home_.disposable_dirs(run.id)) {
       CR_TRY(const std::vector<std::string> attempts, list_names(folder));
       if (!attempts.empty())
         garbage.push_back({std::move(folder), "working folders of a finished run", 0});

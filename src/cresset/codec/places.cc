@@ -37,8 +37,7 @@ SoughtPlaces::SoughtPlaces(const std::vector<Place>& places) : places_(places) {
 }
 
 void SoughtPlaces::found(Sought& sought, text::Position value, text::Position key) {
-  if (sought.value) return;  // of a key that occurs twice, the first counts
-  --missing_;
+  if (!sought.value) --missing_;
   sought.value = value;
   sought.key = key;
 }
@@ -73,7 +72,9 @@ text::Position SoughtPlaces::position(const Place& place) const {
 Sought* sought_child(Sought* parent, std::string_view key) {
   if (parent == nullptr) return nullptr;
   const auto found = parent->children.find(key);
-  return found == parent->children.end() ? nullptr : &found->second;
+  // Of a key that occurs twice, the first counts.
+  if (found == parent->children.end() || found->second.value) return nullptr;
+  return &found->second;
 }
 
 Sought* sought_child(Sought* parent, std::size_t index) {

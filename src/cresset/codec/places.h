@@ -40,7 +40,7 @@ class SoughtPlaces {
   std::size_t missing_ = 0;
 };
 
-// Null pointer: it is not sought, or `parent` is not.
+// Null pointer: it is not sought, or has been met, or `parent` is not sought.
 Sought* sought_child(Sought* parent, std::string_view key);
 Sought* sought_child(Sought* parent, std::size_t index);
 

@@ -281,8 +281,11 @@ Result<Launch> make_launch(const LeafTask& task, const std::optional<Lightweight
                       "give the component a command");
   }
   // Without outputs the folder is of use to a step only where its command names what lies in it.
+  const std::string in_json = text::to_json(Value(places.attempt_dir));  // in quotes
+  const std::string_view escaped = std::string_view(in_json).substr(1, in_json.size() - 2);
   if (std::ranges::any_of(out.argv, [&](const std::string& word) {
-        return word.find(places.attempt_dir) != std::string::npos;
+        return word.find(places.attempt_dir) != std::string::npos ||
+               word.find(escaped) != std::string::npos;
       }))
     out.folders.push_back(places.attempt_dir);
   return out;

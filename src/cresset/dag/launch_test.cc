@@ -92,8 +92,11 @@ TEST_F(LaunchTest, ItsFolderIsMadeForACommandThatNamesIt) {
   EXPECT_TRUE(launch().folders.empty());
   argument("{{$.outputs.outputMetadataUri}}");
   EXPECT_THAT(launch().folders, ElementsAre("/a/4.1"));
-  argument("{{$}}");
-  EXPECT_THAT(launch().folders, ElementsAre("/a/4.1"));
+  for (const char* odd : {"/a/4.1", "/a \"b\"/4.1", "/a\\b/4.1"}) {
+    places.attempt_dir = odd;
+    argument("{{$}}");
+    EXPECT_THAT(launch().folders, ElementsAre(odd));
+  }
 }
 
 TEST_F(LaunchTest, WritesTheExecutorInput) {

@@ -292,7 +292,13 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits, JsonEr
   }
   Parser parser(text, limits, repeated);
   Value out;
-  if (parser.read_document(out)) return out;
+  const bool read = parser.read_document(out);
+  if (repeated != nullptr) {
+    std::ranges::sort(*repeated, {}, [](const JsonError& error) {
+      return std::pair(error.position.line, error.position.column);
+    });
+  }
+  if (read) return out;
   return refuse(text, parser.scanner().fault_offset(), parser.scanner().fault_message(), detail);
 }
 

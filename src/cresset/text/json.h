@@ -36,8 +36,7 @@ struct JsonError {
 // cannot hold exactly, and a number that would become infinite, or zero though it is not. NaN and
 // Infinity are no JSON. On failure returns kInvalidArgument "line 3, column 7: …"; `detail`, when
 // given, receives the parts. With `repeated`, a key that occurs twice is no failure: it is told
-// there (the first 100 of them, in the order in which their objects end), and its first value
-// counts.
+// there (100 of them at most, from front to back), and its first value counts.
 Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {},
                          JsonError* detail = nullptr, std::vector<JsonError>* repeated = nullptr);
 

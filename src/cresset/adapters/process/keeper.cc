@@ -61,7 +61,8 @@ Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine
       journal_rewrite_bytes_(kJournalBytesMin),
       admission_(std::move(machine)),
       programs_(clock),
-      scratch_(std::move(scratch_dir)),
+      scratch_(std::move(scratch_dir),
+               [this](const Error& error) { log_line(clock_, "{}", error.text()); }),
       buffer_(kOutputBufferBytes) {
   CHECK(signals_ && null_);
   // Orphans of steps come to the keeper, which ends them with their step.
@@ -190,6 +191,7 @@ void Keeper::start(ClientId client, ports::StartSpec spec) {
     return refuse(ports::Exit::Kind::kNotStarted, "a later engine has taken over the run");
   token = spec.token;
   if (const auto known = attempts_.find(id); known != attempts_.end()) {
+    tell_of_started();
     known->second.client = client;
     return tell_all_known(known->second);
   }
@@ -300,7 +302,7 @@ void Keeper::begin(const Grant& grant) {
     ports::Exit exit;
     exit.kind = ports::Exit::Kind::kNotStarted;
     exit.detail = step.error().text();
-    return end(grant.id, attempt, clock_.wall_now(), std::move(exit));
+    return end(grant.id, attempt, std::move(exit));
   }
   attempt.step = std::move(step).value();
   attempt.record.process = attempt.step->process();
@@ -351,8 +353,7 @@ Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& 
 
 void Keeper::take_folders_back(std::vector<LentFolder>& lent) {
   for (LentFolder& folder : lent) {
-    const auto returned = scratch_.give_back(std::move(folder.path), folder.request.leftovers);
-    if (!returned) log_line(clock_, "{}", returned.error().text());
+    scratch_.give_back(std::move(folder.path), std::move(folder.request.leftovers));
   }
   lent.clear();
 }
@@ -364,8 +365,8 @@ void Keeper::on_output(const model::AttemptId& id) {
 void Keeper::on_signal() {
   std::array<signalfd_siginfo, 4> infos{};
   const ssize_t got = ::read(signals_.get(), infos.data(), sizeof infos);
-  for (std::size_t i = 0;
-       (i + 1) * sizeof infos[0] <= static_cast<std::size_t>(std::max<ssize_t>(got, 0)); ++i) {
+  const std::size_t count = got > 0 ? static_cast<std::size_t>(got) / sizeof infos[0] : 0;
+  for (std::size_t i = 0; i < count; ++i) {
     if (static_cast<int>(infos[i].ssi_signo) == SIGTERM) kill_everything();
   }
   reap_children();
@@ -396,9 +397,6 @@ void Keeper::on_step_ended(pid_t pid) {
   rusage usage{};
   while (::wait4(pid, &status, 0, &usage) < 0) CHECK(errno == EINTR);
   const WallTime at = clock_.wall_now();
-  // The next one first: what is left to be done for this one can wait, a free slot should not.
-  admission_.release(id);
-  start_admitted();
   loop_.remove(attempt.step->output_fd());
   ports::Exit exit = attempt.step->finish(status, usage, buffer_, at);
   note_oom(*attempt.step, exit);
@@ -407,13 +405,22 @@ void Keeper::on_step_ended(pid_t pid) {
     exit.detail = "the keeper, which watches over steps, was asked to end";
   }
   attempt.step.reset();
+  note_end(id, attempt, at, std::move(exit));
+  // The end is in the journal before another step begins; the rest can wait, a free slot should
+  // not.
+  admission_.release(id);
+  start_admitted();
   take_folders_back(attempt.lent);
-  end(id, attempt, at, std::move(exit));
+  tell(attempt.client, *attempt.record.exited);
 }
 
-void Keeper::end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit) {
+void Keeper::note_end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit) {
   attempt.record.exited = ports::AttemptExited{id, at, std::move(exit)};
   journal_.ended(id, attempt.record);
+}
+
+void Keeper::end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit) {
+  note_end(id, attempt, clock_.wall_now(), std::move(exit));
   tell(attempt.client, *attempt.record.exited);
 }
 
@@ -425,7 +432,7 @@ void Keeper::end_unstarted(const model::AttemptId& id, Attempt& attempt, std::st
   exit.kind = ports::Exit::Kind::kNotStarted;
   exit.detail = std::move(why);
   exit.stopped_by_us = stopped_by_us;
-  end(id, attempt, clock_.wall_now(), std::move(exit));
+  end(id, attempt, std::move(exit));
 }
 
 void Keeper::kill_overdue() {
@@ -526,16 +533,19 @@ bool Keeper::may_leave() {
 }
 
 std::optional<Duration> Keeper::time_to_next_event() const {
-  std::optional<TimePoint> next;
+  const TimePoint now = clock_.now();
+  TimePoint next = TimePoint::max();
   if (!just_started_.empty()) next = tell_by_;
-  if (!kills_.empty()) next = std::min(next.value_or(TimePoint::max()), kills_.begin()->first);
+  if (!kills_.empty()) next = std::min(next, kills_.begin()->first);
   if (look_for_strays_ && looked_for_strays_)
-    next = std::min(next.value_or(TimePoint::max()), *looked_for_strays_ + kStrayLookPause);
-  if (idle_since_)
-    next = std::min(next.value_or(TimePoint::max()), *idle_since_ + kIdleTime + milliseconds(1));
-  if (!next) return std::nullopt;
-  // Strays are looked for now and then once the keeper is due to leave.
-  return std::max<Duration>(*next - clock_.now(), strays_ ? milliseconds(50) : milliseconds(0));
+    next = std::min(next, *looked_for_strays_ + kStrayLookPause);
+  if (idle_since_) {
+    // Once the keeper is due to leave, strays are looked for now and then.
+    const TimePoint leave = *idle_since_ + kIdleTime + milliseconds(1);
+    next = std::min(next, strays_ ? std::max(leave, now + kStrayLookPause) : leave);
+  }
+  if (next == TimePoint::max()) return std::nullopt;
+  return std::max(next - now, Duration(0));
 }
 
 }  // namespace cresset::process

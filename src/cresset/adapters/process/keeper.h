@@ -92,7 +92,8 @@ class Keeper {
   void on_signal();
   void reap_children();
   void on_step_ended(pid_t pid);
-  void end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit);
+  void note_end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit);
+  void end(const model::AttemptId& id, Attempt& attempt, ports::Exit exit);
   void end_unstarted(const model::AttemptId& id, Attempt& attempt, std::string why,
                      bool stopped_by_us);
   void kill_overdue();

@@ -77,6 +77,15 @@ TEST_F(ProcessExecutorTest, AStepHasOnlyTheDeclaredEnvironment) {
                 model::to_string(spec.id) + "\n");
 }
 
+TEST_F(ProcessExecutorTest, AnEmptyCommandIsNotStarted) {
+  StartSpec spec = shell(1, "");
+  spec.argv = {};
+  EXPECT_EQ(run(spec).detail, "the command is empty");
+  spec = shell(2, "");
+  spec.argv = {""};
+  EXPECT_EQ(run(spec).detail, "the command is empty");
+}
+
 TEST_F(ProcessExecutorTest, AStepHasItsScratchFoldersToItself) {
   const std::string tell = R"(echo "$PLACE"; ls -A "$PLACE"; echo text > "$PLACE/file")";
   std::vector<std::string> logs;

@@ -57,7 +57,9 @@ Result<std::string> ProgramFinder::find(const std::string& name, const Environme
       variable == env.end() ? "/usr/local/bin:/usr/bin:/bin" : variable->second;
   const TimePoint now = clock_.now();
   const auto known = answers_.find({name, path});
-  if (known != answers_.end() && now - known->second.at <= kMemoryAge) return known->second.program;
+  if (known != answers_.end() && now - known->second.at <= kMemoryAge &&
+      ::access(known->second.program.c_str(), X_OK) == 0)
+    return known->second.program;
   CR_TRY(Found found, search_path(name, path, work_dir));
   if (found.everywhere) {
     if (answers_.size() >= kAnswersMax) answers_.clear();

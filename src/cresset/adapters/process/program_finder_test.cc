@@ -70,6 +70,14 @@ TEST_F(ProgramFinderTest, AnAnswerIsRememberedForAWhile) {
   EXPECT_EQ(find("tool"), "first/tool");
 }
 
+TEST_F(ProgramFinderTest, ARememberedProgramThatIsGoneIsLookedForAgain) {
+  write("first/tool", true);
+  write("second/tool", true);
+  EXPECT_EQ(find("tool"), "first/tool");
+  fs::remove(folder_ / "first/tool");
+  EXPECT_EQ(find("tool"), "second/tool");
+}
+
 TEST_F(ProgramFinderTest, WhatIsNotFoundIsLookedForAgain) {
   EXPECT_EQ(find("tool"), "command not found: tool");
   write("second/tool", true);

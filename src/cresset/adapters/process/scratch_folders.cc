@@ -3,26 +3,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
 
 namespace cresset::process {
 
-namespace {
-
 namespace fs = std::filesystem;
 
-std::uint64_t number_of(const std::string& name) {
-  std::uint64_t number = 0;
-  std::from_chars(name.data(), name.data() + name.size(), number);
-  return number;
-}
-
-}  // namespace
+ScratchFolders::ScratchFolders(std::string dir, std::function<void(const Error&)> remark)
+    : dir_(std::move(dir)),
+      remark_(std::move(remark)),
+      prefix_(dir_ + "/" + std::to_string(::getpid()) + ".") {}
 
 ScratchFolders::~ScratchFolders() {
   settle();
@@ -36,53 +29,73 @@ void ScratchFolders::sweep() {
   for (fs::directory_iterator at(dir_, failed); !failed && at != fs::directory_iterator();
        at.increment(failed))
     left.push_back(at->path());
-  for (const fs::path& path : left) {
-    fs::remove_all(path, failed);
-    if (failed) next_ = std::max(next_, number_of(path.filename().native()) + 1);
-  }
+  for (const fs::path& path : left) fs::remove_all(path, failed);
 }
 
 Result<std::string> ScratchFolders::take() {
-  if (!free_.empty()) {
+  while (!free_.empty()) {
     std::string folder = std::move(free_.back());
     free_.pop_back();
+    if (is_in_order(folder)) return folder;
+  }
+  return make();
+}
+
+Result<std::string> ScratchFolders::make() {
+  while (true) {
+    std::string folder = prefix_ + std::to_string(next_++);
+    int failure = ::mkdir(folder.c_str(), 0777) == 0 ? 0 : errno;
+    if (failure == ENOENT) {
+      std::error_code failed;
+      fs::create_directories(dir_, failed);
+      failure = ::mkdir(folder.c_str(), 0777) == 0 ? 0 : errno;
+    }
+    if (failure == EEXIST) continue;
+    struct stat status{};
+    if (failure == 0 && ::lstat(folder.c_str(), &status) != 0) failure = errno;
+    if (failure != 0) return errno_error(failure, "making the folder " + folder);
+    mode_ = status.st_mode;
     return folder;
   }
-  std::string folder = dir_ + "/" + std::to_string(next_++);
-  if (::mkdir(folder.c_str(), 0777) != 0) {
-    std::error_code failed;
-    if (errno == ENOENT) fs::create_directories(dir_, failed);
-    if (::mkdir(folder.c_str(), 0777) != 0)
-      return errno_error(errno, "making the folder " + folder);
-  }
+}
+
+bool ScratchFolders::is_in_order(const std::string& folder) const {
   struct stat status{};
-  if (mode_ == 0 && ::lstat(folder.c_str(), &status) == 0) mode_ = status.st_mode;
-  return folder;
+  return ::lstat(folder.c_str(), &status) == 0 && status.st_mode == mode_;
 }
 
 bool ScratchFolders::is_untouched(const std::string& folder) const {
-  struct stat status{};
-  if (::lstat(folder.c_str(), &status) != 0 || status.st_mode != mode_) return false;
   std::error_code failed;
-  return fs::is_empty(folder, failed) && !failed;
+  return is_in_order(folder) && fs::is_empty(folder, failed) && !failed;
 }
 
-Result<void> ScratchFolders::give_back(std::string folder, const std::string& leftovers) {
-  if (is_untouched(folder)) {
-    returned_.push_back(std::move(folder));
-    return {};
+void ScratchFolders::give_back(std::string folder, std::string leftovers) {
+  Returned returned{std::move(folder), std::move(leftovers)};
+  if (is_untouched(returned.folder)) {
+    returned_.push_back(std::move(returned));
+  } else {
+    move_leftovers(returned);
   }
-  if (::access(folder.c_str(), F_OK) != 0 && errno == ENOENT) return {};
-  std::error_code failed;
-  fs::create_directories(fs::path(leftovers).parent_path(), failed);
-  if (::rename(folder.c_str(), leftovers.c_str()) != 0)
-    return errno_error(errno, "moving what a step left in " + folder + " to " + leftovers);
-  return {};
 }
 
 void ScratchFolders::settle() {
-  std::ranges::move(returned_, std::back_inserter(free_));
-  returned_.clear();
+  for (Returned& returned : std::exchange(returned_, {})) {
+    if (is_untouched(returned.folder)) {
+      free_.push_back(std::move(returned.folder));
+    } else {
+      move_leftovers(returned);
+    }
+  }
+}
+
+void ScratchFolders::move_leftovers(const Returned& returned) {
+  const auto& [folder, leftovers] = returned;
+  struct stat status{};
+  if (::lstat(folder.c_str(), &status) != 0 && errno == ENOENT) return;
+  std::error_code failed;
+  fs::create_directories(fs::path(leftovers).parent_path(), failed);
+  if (::rename(folder.c_str(), leftovers.c_str()) != 0)
+    remark_(errno_error(errno, "moving what a step left in " + folder + " to " + leftovers));
 }
 
 }  // namespace cresset::process

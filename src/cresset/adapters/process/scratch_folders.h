@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,9 @@ namespace cresset::process {
 // kernel takes 107 bytes for the path of one.
 class ScratchFolders {
  public:
-  // `dir` is this object's alone.
-  explicit ScratchFolders(std::string dir) : dir_(std::move(dir)) {}
+  // `dir` is this object's alone, and on one file system with all leftovers. `remark` is told what
+  // a user should know of: leftovers that could not be moved.
+  ScratchFolders(std::string dir, std::function<void(const Error&)> remark);
   // Removes what is empty.
   ~ScratchFolders();
   ScratchFolders(const ScratchFolders&) = delete;
@@ -31,19 +33,30 @@ class ScratchFolders {
   Result<std::string> take();
   // The attempt that had it has ended. What it left is moved to `leftovers`, which must not exist;
   // when that fails it stays where it is, and the folder is not lent again.
-  Result<void> give_back(std::string folder, const std::string& leftovers);
+  void give_back(std::string folder, std::string leftovers);
   // No process of an ended attempt lives any more: what was given back until now may be lent again.
+  // What such a process has still written is moved to the leftovers.
   void settle();
 
  private:
-  // Empty, and as it was made.
+  struct Returned {
+    std::string folder;
+    std::string leftovers;
+  };
+
+  Result<std::string> make();
+  // It is there, as it was made; is_untouched() also looks inside.
+  [[nodiscard]] bool is_in_order(const std::string& folder) const;
   [[nodiscard]] bool is_untouched(const std::string& folder) const;
+  void move_leftovers(const Returned& returned);
 
   std::string dir_;
+  std::function<void(const Error&)> remark_;
+  std::string prefix_;  // of the names: no other keeper's
   std::uint64_t next_ = 1;
   mode_t mode_ = 0;  // of a folder that was just made
   std::vector<std::string> free_;
-  std::vector<std::string> returned_;  // until settle()
+  std::vector<Returned> returned_;  // until settle()
 };
 
 }  // namespace cresset::process

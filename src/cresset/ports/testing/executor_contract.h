@@ -37,6 +37,10 @@ struct Step {
   bool missing_program = false;    // its command is not there
   int exit_code = 0;
   int signal = 0;  // it kills itself with this one instead of exiting
+  // Written to "$SCRATCH/left", before it ends; it exits with kScratchNotEmpty instead when
+  // $SCRATCH is not an empty folder.
+  std::string leaves = {};
+  static constexpr int kScratchNotEmpty = 99;
 };
 
 template <class World>
@@ -156,6 +160,18 @@ TYPED_TEST_P(ExecutorContract, PreparesFoldersAndFiles) {
   EXPECT_EQ(this->await_exit(*executor, spec.id).code, 0);
   EXPECT_EQ(this->world_.read(folder + "/d/e"), std::string("x\0y", 3));
   EXPECT_EQ(this->world_.read(folder + "/b/c/f"), "");
+}
+
+TYPED_TEST_P(ExecutorContract, LendsAnEmptyFolderAndMovesWhatIsLeftInIt) {
+  const auto executor = this->world_.connect();
+  for (std::uint32_t task = 1; task <= 3; ++task) {
+    StartSpec spec = this->spec(this->id(task), {.leaves = "text"});
+    const std::string leftovers = this->world_.path("left " + std::to_string(task)) + "/deep";
+    spec.scratch = {{"SCRATCH", leftovers}};
+    executor->start(spec);
+    EXPECT_EQ(this->await_exit(*executor, spec.id).code, 0);
+    EXPECT_EQ(this->world_.read(leftovers + "/left"), "text");
+  }
 }
 
 TYPED_TEST_P(ExecutorContract, DropsOutputBeyondTheCapWithANotice) {
@@ -406,6 +422,7 @@ TYPED_TEST_P(ExecutorContract, RunsManyInTheOrderInWhichTheyWereAskedFor) {
 
 REGISTER_TYPED_TEST_SUITE_P(ExecutorContract, RunsAnAttemptAndKeepsItsLog, TellsHowAnAttemptEnded,
                             SaysWhyAnAttemptCouldNotStart, PreparesFoldersAndFiles,
+                            LendsAnEmptyFolderAndMovesWhatIsLeftInIt,
                             DropsOutputBeyondTheCapWithANotice, ASecondStartFindsTheFirst,
                             RepeatsWhatIsKnownOfAnEndedAttemptUntilItIsForgotten,
                             ForgetsOnlyWhatHasEnded, AnAttemptOutlivesItsEngine,

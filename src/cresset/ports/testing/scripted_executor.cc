@@ -10,6 +10,14 @@
 
 namespace cresset::ports::testing {
 
+namespace {
+
+std::string scratch_folder(const StartSpec& spec, const ScratchFolder& scratch) {
+  return "/scratch/" + model::to_string(spec.id) + "/" + scratch.variable;
+}
+
+}  // namespace
+
 void ScriptedMachine::finish(const model::AttemptId& id) {
   const auto found = attempts_.find(id);
   CHECK(found != attempts_.end() && found->second.phase == Attempt::Phase::kRunning);
@@ -197,6 +205,11 @@ void ScriptedMachine::run(Attempt& attempt) {
   for (const std::string& folder : spec.folders) files_.make_folder(folder);
   for (const FileToWrite& file : spec.files) files_.write(file.path, file.content);
   files_.make_folder(spec.work_dir);
+  for (const ScratchFolder& scratch : spec.scratch) {
+    const std::string folder = scratch_folder(spec, scratch);
+    files_.make_folder(folder);
+    attempt.spec.env.emplace_back(scratch.variable, folder);
+  }
   if (attempt.script.exit.kind == Exit::Kind::kNotStarted) {
     end(attempt, attempt.script.exit);
     return start_what_fits();
@@ -246,6 +259,14 @@ void ScriptedMachine::terminate(Attempt& attempt, int signal) {
 
 void ScriptedMachine::end(Attempt& attempt, Exit exit) {
   exit.stopped_by_us = attempt.stop_asked;
+  for (const ScratchFolder& scratch : attempt.spec.scratch) {
+    const std::string folder = scratch_folder(attempt.spec, scratch);
+    for (const auto& [path, node] : files_.below(folder)) {
+      if (node.type == MemoryFiles::Type::kFile && exit.kind != Exit::Kind::kLost)
+        files_.write(scratch.leftovers + path.substr(folder.size()), node.content);
+    }
+    files_.remove(folder);
+  }
   if (holds_slots(attempt)) hold(attempt, -1);
   attempt.phase = Attempt::Phase::kEnded;
   attempt.exited = AttemptExited{attempt.spec.id, clock_.wall_now(), std::move(exit)};

@@ -23,6 +23,19 @@ struct ScriptedWorld {
     if (step.waits) script.runs_for.reset();
     script.ignores_terminate = step.ignores_terminate;
     script.exit.code = step.signal != 0 ? step.signal : step.exit_code;
+    if (!step.leaves.empty()) {
+      script.work = [text = step.leaves](const StartSpec& spec, MemoryFiles& files, Exit& exit) {
+        const auto scratch =
+            std::ranges::find(spec.env, "SCRATCH", [](const auto& entry) { return entry.first; });
+        const bool fit = scratch != spec.env.end() && files.exists(scratch->second) &&
+                         files.below(scratch->second).empty();
+        if (!fit) {
+          exit.code = Step::kScratchNotEmpty;
+          return;
+        }
+        files.write(scratch->second + "/left", text);
+      };
+    }
     if (step.signal != 0) script.exit.kind = Exit::Kind::kSignaled;
     if (step.missing_program) {
       script.exit.kind = Exit::Kind::kNotStarted;

@@ -23,14 +23,18 @@ namespace fs = std::filesystem;
 constexpr int kPatienceMillis = 30'000;
 constexpr int kWaitMillis = 20;
 
-constexpr const char* kScript = R"(
+constexpr const char* kScript = R"sh(
 echo >> "$DIR/starts"
 [ -z "$IGNORES" ] || trap '' TERM
 printf '%s' "$PRINTS"
 [ -z "$WAITS" ] || read line < "$DIR/gate"
+if [ -n "$LEAVES" ]; then
+  [ -d "$SCRATCH" ] && [ -z "$(ls -A "$SCRATCH")" ] || exit 99
+  printf '%s' "$LEAVES" > "$SCRATCH/left"
+fi
 [ "$SIGNAL" = 0 ] || kill -"$SIGNAL" $$
 exit "$CODE"
-)";
+)sh";
 
 }  // namespace
 
@@ -91,6 +95,7 @@ ports::StartSpec KeeperWorld::spec(const model::AttemptId& id, const ports::test
   spec.env.emplace_back("WAITS", step.waits ? "1" : "");
   spec.env.emplace_back("IGNORES", step.ignores_terminate ? "1" : "");
   spec.env.emplace_back("SIGNAL", std::to_string(step.signal));
+  spec.env.emplace_back("LEAVES", step.leaves);
   spec.env.emplace_back("CODE", std::to_string(step.exit_code));
   return spec;
 }
