@@ -61,8 +61,9 @@ Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine
       journal_rewrite_bytes_(kJournalBytesMin),
       admission_(std::move(machine)),
       programs_(clock),
-      scratch_(std::move(scratch_dir),
-               [this](const Error& error) { log_line(clock_, "{}", error.text()); }),
+      scratch_(
+          std::move(scratch_dir),
+          [this](const Error& error) { log_line(clock_, "{}", error.text()); }, clock),
       buffer_(kOutputBufferBytes) {
   CHECK(signals_ && null_);
   // Orphans of steps come to the keeper, which ends them with their step.
@@ -328,8 +329,8 @@ Result<std::unique_ptr<RunningStep>> Keeper::start_step(const ports::StartSpec& 
   CR_TRY_VOID(journal_.flush());
   const std::uint64_t oom_kills = recent_oom_kills();
   for (const ports::ScratchFolder& request : spec.scratch) {
-    CR_TRY(std::string path, scratch_.take());
-    lent.push_back({std::move(path), request});
+    CR_TRY(ScratchFolders::Folder folder, scratch_.take());
+    lent.push_back({std::move(folder), request});
   }
   CR_TRY(auto started,
          RunningStep::start(spec, make_environment(spec, grant, lent), null_.get(), programs_));
@@ -344,7 +345,7 @@ Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& 
     std::erase_if(env, [&](const auto& variable) { return variable.first == name; });
     env.emplace_back(name, std::move(value));
   };
-  for (const LentFolder& folder : lent) set(folder.request.variable, folder.path);
+  for (const LentFolder& item : lent) set(item.request.variable, item.folder.path);
   if (!admission_.machine().gpus.empty())
     set("CUDA_VISIBLE_DEVICES", fmt::format("{}", fmt::join(grant.gpus, ",")));
   set(kAttemptVariable, model::to_string(spec.id));
@@ -352,9 +353,8 @@ Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& 
 }
 
 void Keeper::take_folders_back(std::vector<LentFolder>& lent) {
-  for (LentFolder& folder : lent) {
-    scratch_.give_back(std::move(folder.path), std::move(folder.request.leftovers));
-  }
+  for (LentFolder& item : lent)
+    scratch_.give_back(std::move(item.folder), std::move(item.request.leftovers));
   lent.clear();
 }
 

@@ -52,7 +52,7 @@ class Keeper {
   };
 
   struct LentFolder {
-    std::string path;
+    ScratchFolders::Folder folder;
     ports::ScratchFolder request;
   };
   // Waiting (spec is set), running (step is set) or ended (record.exited is set).

@@ -4,22 +4,59 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace cresset::process {
 
+namespace {
+
 namespace fs = std::filesystem;
 
-ScratchFolders::ScratchFolders(std::string dir, std::function<void(const Error&)> remark)
+// The kernel stamps changes with the time of its last timer tick; ticks come at most so far apart.
+constexpr Duration kTickMax = std::chrono::milliseconds(10);
+
+std::optional<struct stat> look_at(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+// To the microsecond: two stamps that differ by less are of one tick.
+WallTime stamp_of(const struct stat& status) {
+  return WallTime(std::chrono::seconds(status.st_ctim.tv_sec) +
+                  std::chrono::microseconds(status.st_ctim.tv_nsec / 1000));
+}
+
+// It is there as it was lent, and empty. Nothing in it changes without its ctime; one that was too
+// young for that, or that was used and emptied again, is looked into.
+bool is_clean(ScratchFolders::Folder& folder) {
+  const auto status = look_at(folder.path);
+  if (!status) return false;
+  const WallTime changed = stamp_of(*status);
+  if (folder.was_old && changed == folder.changed) return true;
+  std::error_code failed;
+  if (status->st_mode != folder.mode || !fs::is_empty(folder.path, failed) || failed) return false;
+  folder.changed = changed;
+  folder.was_old = false;
+  return true;
+}
+
+}  // namespace
+
+ScratchFolders::ScratchFolders(std::string dir, std::function<void(const Error&)> remark,
+                               ports::Clock& clock)
     : dir_(std::move(dir)),
       remark_(std::move(remark)),
+      clock_(clock),
       prefix_(dir_ + "/" + std::to_string(::getpid()) + ".") {}
 
 ScratchFolders::~ScratchFolders() {
   settle();
-  for (const std::string& folder : free_) ::rmdir(folder.c_str());
+  for (const Folder& folder : free_) ::rmdir(folder.path.c_str());
   ::rmdir(dir_.c_str());
 }
 
@@ -32,46 +69,46 @@ void ScratchFolders::sweep() {
   for (const fs::path& path : left) fs::remove_all(path, failed);
 }
 
-Result<std::string> ScratchFolders::take() {
+Result<ScratchFolders::Folder> ScratchFolders::take() {
   while (!free_.empty()) {
-    std::string folder = std::move(free_.back());
+    Folder folder = std::move(free_.back());
     free_.pop_back();
-    if (is_in_order(folder)) return folder;
+    const auto status = look_at(folder.path);
+    if (!status || stamp_of(*status) != folder.changed) continue;
+    folder.was_old = is_old(folder);
+    return folder;
   }
   return make();
 }
 
-Result<std::string> ScratchFolders::make() {
+Result<ScratchFolders::Folder> ScratchFolders::make() {
   while (true) {
-    std::string folder = prefix_ + std::to_string(next_++);
-    int failure = ::mkdir(folder.c_str(), 0777) == 0 ? 0 : errno;
+    Folder folder;
+    folder.path = prefix_ + std::to_string(next_++);
+    int failure = ::mkdir(folder.path.c_str(), 0777) == 0 ? 0 : errno;
     if (failure == ENOENT) {
       std::error_code failed;
       fs::create_directories(dir_, failed);
-      failure = ::mkdir(folder.c_str(), 0777) == 0 ? 0 : errno;
+      failure = ::mkdir(folder.path.c_str(), 0777) == 0 ? 0 : errno;
     }
-    if (failure == EEXIST) continue;
-    struct stat status{};
-    if (failure == 0 && ::lstat(folder.c_str(), &status) != 0) failure = errno;
-    if (failure != 0) return errno_error(failure, "making the folder " + folder);
-    mode_ = status.st_mode;
-    return folder;
+    if (failure == 0) {
+      const auto status = look_at(folder.path);
+      if (!status) return errno_error(errno, "making the folder " + folder.path);
+      folder.mode = status->st_mode;
+      folder.changed = stamp_of(*status);
+      return folder;
+    }
+    if (failure != EEXIST) return errno_error(failure, "making the folder " + folder.path);
   }
 }
 
-bool ScratchFolders::is_in_order(const std::string& folder) const {
-  struct stat status{};
-  return ::lstat(folder.c_str(), &status) == 0 && status.st_mode == mode_;
+bool ScratchFolders::is_old(const Folder& folder) const {
+  return clock_.wall_now() - folder.changed > kTickMax;
 }
 
-bool ScratchFolders::is_untouched(const std::string& folder) const {
-  std::error_code failed;
-  return is_in_order(folder) && fs::is_empty(folder, failed) && !failed;
-}
-
-void ScratchFolders::give_back(std::string folder, std::string leftovers) {
+void ScratchFolders::give_back(Folder folder, std::string leftovers) {
   Returned returned{std::move(folder), std::move(leftovers)};
-  if (is_untouched(returned.folder)) {
+  if (is_clean(returned.folder)) {
     returned_.push_back(std::move(returned));
   } else {
     move_leftovers(returned);
@@ -80,7 +117,7 @@ void ScratchFolders::give_back(std::string folder, std::string leftovers) {
 
 void ScratchFolders::settle() {
   for (Returned& returned : std::exchange(returned_, {})) {
-    if (is_untouched(returned.folder)) {
+    if (is_clean(returned.folder)) {
       free_.push_back(std::move(returned.folder));
     } else {
       move_leftovers(returned);
@@ -89,9 +126,9 @@ void ScratchFolders::settle() {
 }
 
 void ScratchFolders::move_leftovers(const Returned& returned) {
-  const auto& [folder, leftovers] = returned;
-  struct stat status{};
-  if (::lstat(folder.c_str(), &status) != 0 && errno == ENOENT) return;
+  const std::string& folder = returned.folder.path;
+  const std::string& leftovers = returned.leftovers;
+  if (!look_at(folder) && errno == ENOENT) return;
   std::error_code failed;
   fs::create_directories(fs::path(leftovers).parent_path(), failed);
   if (::rename(folder.c_str(), leftovers.c_str()) != 0)

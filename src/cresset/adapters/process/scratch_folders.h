@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "cresset/base/result.h"
+#include "cresset/base/time.h"
+#include "cresset/ports/clock.h"
 
 namespace cresset::process {
 
@@ -20,7 +22,7 @@ class ScratchFolders {
  public:
   // `dir` is this object's alone, and on one file system with all leftovers. `remark` is told what
   // a user should know of: leftovers that could not be moved.
-  ScratchFolders(std::string dir, std::function<void(const Error&)> remark);
+  ScratchFolders(std::string dir, std::function<void(const Error&)> remark, ports::Clock& clock);
   // Removes what is empty.
   ~ScratchFolders();
   ScratchFolders(const ScratchFolders&) = delete;
@@ -29,33 +31,40 @@ class ScratchFolders {
   // Before the first take(), when no process of an earlier keeper's attempts lives any more:
   // removes what that keeper left when it was killed. What cannot be removed stays and is not lent.
   void sweep();
-  // The path of an empty folder that nobody else has.
-  Result<std::string> take();
+  // One that is lent. What stands behind its path tells whether it has been touched.
+  struct Folder {
+    std::string path;
+    mode_t mode = 0;
+    WallTime changed{};    // its ctime when it was empty
+    bool was_old = false;  // when it was lent, that was long enough ago for a change to show
+  };
+
+  // An empty folder that nobody else has.
+  Result<Folder> take();
   // The attempt that had it has ended. What it left is moved to `leftovers`, which must not exist;
   // when that fails it stays where it is, and the folder is not lent again.
-  void give_back(std::string folder, std::string leftovers);
+  void give_back(Folder folder, std::string leftovers);
   // No process of an ended attempt lives any more: what was given back until now may be lent again.
   // What such a process has still written is moved to the leftovers.
   void settle();
 
  private:
   struct Returned {
-    std::string folder;
+    Folder folder;
     std::string leftovers;
   };
 
-  Result<std::string> make();
-  // It is there, as it was made; is_untouched() also looks inside.
-  [[nodiscard]] bool is_in_order(const std::string& folder) const;
-  [[nodiscard]] bool is_untouched(const std::string& folder) const;
+  Result<Folder> make();
+  // Whether a change from now on gets another ctime.
+  [[nodiscard]] bool is_old(const Folder& folder) const;
   void move_leftovers(const Returned& returned);
 
   std::string dir_;
   std::function<void(const Error&)> remark_;
+  ports::Clock& clock_;
   std::string prefix_;  // of the names: no other keeper's
   std::uint64_t next_ = 1;
-  mode_t mode_ = 0;  // of a folder that was just made
-  std::vector<std::string> free_;
+  std::vector<Folder> free_;
   std::vector<Returned> returned_;  // until settle()
 };
 
