@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 SOURCES = "src/cresset"
+TESTS = "tests"
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RULE = re.compile(r"^(?P<words>.+?)(?: because (?P<reason>.+))?$")
 
@@ -26,6 +27,8 @@ class Rules:
     forbidden: dict[tuple[str, str], str] = field(default_factory=dict)
     headers: dict[str, tuple[list[str], str]] = field(default_factory=dict)
     tests_only: dict[str, str] = field(default_factory=dict)
+    # Files without their endings, by path from the root, and what they keep away from.
+    apart: list[tuple[list[str], list[str], str]] = field(default_factory=list)
 
     def add(self, line: str) -> None:
         parts = RULE.match(line)
@@ -43,6 +46,8 @@ class Rules:
                 self.headers[name] = (owners, reason)
             case "tests-only", [folder]:
                 self.tests_only[folder] = reason
+            case "apart", [*files, "from", folders]:
+                self.apart.append((files, folders.split(","), reason))
             case _:
                 raise ValueError(f"not a rule: {line}")
         if not reason:
@@ -116,7 +121,31 @@ def includes(file: pathlib.Path) -> Iterator[tuple[int, bool, str]]:
             yield number, found[1] == '"', found[2]
 
 
+def apart_problem(rules: Rules, source: pathlib.PurePath, included: str) -> str | None:
+    """Why a file that is kept apart may not include `included`; neither may it by way of others."""
+    for files, folders, reason in rules.apart:
+        if str(source.with_suffix("")) not in files:
+            continue
+        if included.startswith("cresset/"):
+            name = included.removeprefix("cresset/")
+            folder = next((f for f in folders if is_below(name, f)), None)
+            if folder is not None:
+                return f"{source} keeps apart from {folder}: {reason}"
+        elif str(pathlib.PurePath(TESTS, included).with_suffix("")) not in files:
+            return f"{source} keeps apart, and this does not: {reason}"
+    return None
+
+
+def apart_problems(root: pathlib.Path, rules: Rules) -> Iterator[str]:
+    for file in sorted(p for p in (root / TESTS).rglob("*") if p.suffix in (".h", ".cc")):
+        source = file.relative_to(root)
+        for number, quoted, included in includes(file):
+            if quoted and (why := apart_problem(rules, source, included)):
+                yield f"{source}:{number}: includes {included}: {why}"
+
+
 def problems(root: pathlib.Path, rules: Rules) -> Iterator[str]:
+    yield from apart_problems(root, rules)
     sources = root / SOURCES
     for file in sorted(p for p in sources.rglob("*") if p.suffix in (".h", ".cc")):
         source = file.relative_to(sources)

@@ -23,6 +23,7 @@ tests-only ports/testing because production code never runs on a fake
 header boost/json in text because one parser
 header openssl in base/digest.cc because one way to hash
 header gtest in tests because tests are tests
+apart tests/sim/oracle tests/sim/sketch from dag,adapters because it judges them
 """
 
 
@@ -52,6 +53,26 @@ class Layers(unittest.TestCase):
 
     def assert_allowed(self, source: str, *includes: str) -> None:
         self.assertEqual(self.problems(source, *includes), [])
+
+    def apart_problems(self, source: str, included: str) -> list[str]:
+        self.write(f"tests/{source}", f"#include {included}\n")
+        rules = check_layers.read_rules(self.root / "tools/layers.txt")
+        return list(check_layers.problems(self.root, rules))
+
+    def test_files_that_keep_apart(self) -> None:
+        found = self.apart_problems("sim/oracle.cc", '"cresset/dag/plan.h"')
+        self.assertEqual(
+            found,
+            [
+                "tests/sim/oracle.cc:1: includes cresset/dag/plan.h: "
+                "tests/sim/oracle.cc keeps apart from dag: it judges them"
+            ],
+        )
+        self.assertEqual(self.apart_problems("sim/oracle.cc", '"cresset/base/value.h"'), [])
+        self.assertEqual(self.apart_problems("sim/oracle.cc", '"sim/sketch.h"'), [])
+        self.assertEqual(self.apart_problems("sim/world.cc", '"cresset/dag/plan.h"'), [])
+        found = self.apart_problems("sim/oracle.cc", '"sim/world.h"')
+        self.assertIn("sim/world.h: tests/sim/oracle.cc keeps apart, and this does not", found[0])
 
     def test_down_and_within_a_folder(self) -> None:
         self.assert_allowed("dag/plan.h", '"cresset/base/error.h"', '"cresset/dag/graph.h"')

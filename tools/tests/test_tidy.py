@@ -142,6 +142,12 @@ class Trees(unittest.TestCase):
             self.problems(src__a_h="#pragma once\n"), "src/a.h: nothing includes it; remove it"
         )
 
+    def test_headers_are_named_from_src_and_tests(self) -> None:
+        self.write("CMakeLists.txt", "cr_library(SOURCES a.cc)\n")
+        self.write("a.cc", '#include "b/b.h"\n#include "sim/c.h"\n')
+        self.write("src/b/b.h", "#pragma once\n")
+        self.assertEqual(self.problems(tests__sim__c_h="#pragma once\n"), [])
+
     def test_long_file(self) -> None:
         self.assert_one(self.problems(a_py="x = 1\n" * 801), "a.py: 801 lines, 800 at most")
         self.assertEqual(self.problems(a_py="x = 1\n" * 800), [])
