@@ -31,6 +31,9 @@ find_package(OpenSSL REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
+# The archive, not the shared library: of it comes only the reader of tar, and nothing that other
+# formats need.
+find_library(CR_LIBARCHIVE NAMES libarchive.a REQUIRED)
 
 include(CTest)
 include(GoogleTest)

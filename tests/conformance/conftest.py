@@ -2,7 +2,25 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.cresset import REPOSITORY
+from harness.cresset import REPOSITORY, Cresset, eventually
+from harness.warm import waiting_workers
+
+# A component of the SDK's form that does nothing.
+PRIMER = Path(__file__).parent / "primer.yaml"
+
+
+@pytest.fixture(params=["cold", "warm"])
+def cresset(request, tmp_path):
+    """The program with a home of its own, whose Python steps begin in new interpreters or in forks
+    of one that waits."""
+    program = Cresset(tmp_path / "home")
+    if request.param == "cold":
+        program.run_options = ["--cold"]
+    else:
+        program("rm", program.run(PRIMER).id)
+        eventually(lambda: len(waiting_workers(program)) >= 3, "workers are warm")
+    yield program
+    program.stop_everything()
 
 
 def sample_folder():

@@ -346,18 +346,8 @@ def test_the_interpreter_that_is_not_there(cresset, tmp_path, good):
     """A run of containers alone needs none; one with Python components is refused."""
     cresset.environment["CRESSET_PYTHON"] = "/no/such/python"
     cresset.run(good)
-    source = "def f():\n    print('x')\n"
     pipeline = Pipeline()
-    script = (
-        'program_path=$(mktemp -d)\n\nprintf "%s" "$0" > "$program_path/ephemeral_component.py"\n'
-        "_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main --component_module_path "
-        '"$program_path/ephemeral_component.py" "$@"\n'
-    )
-    step = pipeline.container(
-        "step",
-        ["sh", "-ec", script, source],
-        ["--executor_input", "{{$}}", "--function_to_execute", "f"],
-    )
+    step = pipeline.python("step", "def f():\n    print('x')\n", "f")
     pipeline.task("step", step)
     file = pipeline.write(tmp_path / "p.yaml")
     cresset.refuses("run", file, says="/no/such/python")

@@ -64,15 +64,16 @@ def test_a_follower_passes_it_on(cresset, slow):
     assert (process.returncode, one_object(stdout)["state"]) == (1, "CANCELED")
 
 
-def test_a_waiting_cresset_only_stops_waiting(cresset, slow):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_waiting_cresset_only_stops_waiting(cresset, slow, number):
     file, started, _ = slow
     cresset.run(file, "--detach", state=None)
     eventually(started.exists, "the step has begun")
     process = cresset.start("wait", "latest")
     goes_on(process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=10)
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == -number
     assert cresset.show("latest").state == "RUNNING"
 
 

@@ -48,6 +48,11 @@ def one_object(text):
     return value
 
 
+def act_by_default():
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def argument(name, value):
     """`name=value` as -p takes it."""
     return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
@@ -192,6 +197,7 @@ class Cresset:
         self.environment = {**os.environ, "CRESSET_HOME": str(home), "CRESSET_PYTHON": PYTHON}
         self.environment.pop("VIRTUAL_ENV", None)
         self.started = []
+        self.run_options = []  # for each `run` of run()
 
     def __call__(self, *arguments, status=0, timeout=60, **options):
         """Runs it to its end, by the command `prefix` if there is one; `status` None accepts any
@@ -222,8 +228,8 @@ class Cresset:
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            # What a shell starts in the background ignores it, and hands that on.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # What a shell starts in the background, or nohup, ignores them, and hands that on.
+            preexec_fn=act_by_default,
             text=True,
             **options,
         )
@@ -242,6 +248,7 @@ class Cresset:
 
     def run(self, file, *arguments, state="SUCCEEDED", parameters=None, **options):
         given = [part for item in (parameters or {}).items() for part in ("-p", argument(*item))]
+        given += self.run_options
         return self.view("run", file, *given, *arguments, state=state, **options)
 
     def show(self, run, state=None):

@@ -261,6 +261,17 @@ class Pipeline(Dag):
         """A container that runs `script` in sh with `arguments` as $1 …"""
         return self.container(name, ["sh", "-ec", script, "sh", *arguments], **options)
 
+    def python(self, name, source, function):
+        """A lightweight component, in the form that the SDK compiles to."""
+        script = (
+            'program_path=$(mktemp -d)\n\nprintf "%s" "$0" > '
+            '"$program_path/ephemeral_component.py"\n'
+            "_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main --component_module_path "
+            '"$program_path/ephemeral_component.py" "$@"\n'
+        )
+        arguments = ["--executor_input", "{{$}}", "--function_to_execute", function]
+        return self.container(name, ["sh", "-ec", script, source], arguments)
+
     def echo(self, kind=STRING):
         """Prints its input `text`."""
         return self.shell("echo", 'printf %s "$1"', parameter("text"), inputs={"text": kind})

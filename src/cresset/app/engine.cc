@@ -12,7 +12,13 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(100);
 // How long an event may wait for others to be committed with.
 constexpr Duration kCommitDelay = std::chrono::milliseconds(20);
+constexpr std::size_t kBriefsMax = 4096;
 constexpr Duration kCommandPoll = std::chrono::milliseconds(150);
+
+void note_known(dag::Event& event, WallTime at) {
+  if (auto* succeeded = std::get_if<dag::AttemptSucceeded>(&event)) succeeded->known_at = at;
+  if (auto* failed = std::get_if<dag::AttemptFailed>(&event)) failed->known_at = at;
+}
 
 }  // namespace
 
@@ -24,6 +30,7 @@ Engine::Engine(Ports ports, std::unique_ptr<ports::Lease> lease, std::unique_ptr
       plan_(std::move(plan)),
       record_(std::move(record)),
       seq_(seq),
+      home_(home.root()),
       steps_(*plan_, std::move(home), std::move(options), std::move(runtime_dir), lease_->token(),
              ports_.steps) {}
 
@@ -37,34 +44,57 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
     CR_TRY_VOID(take_commands());
     take_due_timers();
     CR_TRY(Steps::Harvest harvest, steps_.poll());
+    for (const Steps::Wait& wait : harvest.waits)
+      observer.on_waiting(*plan_, wait.task, wait.for_what);
     for (const std::string& notice : harvest.notices) observer.on_notice(notice);
-    std::ranges::move(harvest.events, std::back_inserter(inbox_));
+    take_in_order(std::move(harvest.events));
     std::ranges::move(harvest.records, std::back_inserter(commit_.steps));
     std::ranges::move(harvest.ended, std::back_inserter(ended_));
     apply_inbox();
     if (is_commit_due()) {
       CR_TRY_VOID(commit(observer));
-    } else if (commit_.events.empty() && is_final(plan_->state())) {
-      return {};
-    } else {
+    } else if (!is_final(plan_->state())) {
       wait(observer);
     }
+    // What was asked for before the end, and is answered after it, is no part of the run.
+    if (commit_.events.empty() && is_final(plan_->state())) return {};
   }
 }
 
+// The executor tells of attempts in the order in which it is asked about them, and after a restart
+// of many at once.
+void Engine::take_in_order(std::vector<Steps::TimedEvent> events) {
+  std::multimap<WallTime, Steps::TimedEvent> by_time;
+  for (Steps::TimedEvent& item : events)
+    by_time.emplace(item.at.value_or(WallTime::max()), std::move(item));
+  for (auto& [at, item] : by_time) inbox_.push_back(std::move(item));
+}
+
+// None is stored with a time before that of the one before it.
 void Engine::apply_inbox() {
   if (inbox_.empty()) return;
   if (commit_.events.empty()) commit_due_ = ports_.clock.now() + kCommitDelay;
-  const WallTime now = ports_.clock.wall_now();
-  for (const Steps::TimedEvent& item : std::exchange(inbox_, {}))
-    apply(item.event, item.at.value_or(now));
+  const WallTime now = run_now();
+  // One that changed very many tasks is committed and told before another may change them again.
+  while (!inbox_.empty() && many_changes_.empty()) {
+    Steps::TimedEvent item = std::move(inbox_.front());
+    inbox_.pop_front();
+    const WallTime at = std::max(item.at.value_or(now), plan_->latest());
+    if (at < now) note_known(item.event, now);
+    apply(item.event, at);
+  }
 }
+
+// A run's time never goes back, whatever is done to the calendar: while that is behind, it stands
+// still. So nothing ends before it began, and what is due after a pause is due after that pause.
+WallTime Engine::run_now() const { return std::max(ports_.clock.wall_now(), plan_->latest()); }
 
 // What nothing waits for may wait for company: each commit costs the disk a flush. Until then the
 // executor remembers what has ended.
 bool Engine::is_commit_due() const {
   if (commit_.events.empty()) return false;
-  return !effects_.empty() || is_final(plan_->state()) || ports_.clock.now() >= commit_due_;
+  return !effects_.empty() || !many_changes_.empty() || is_final(plan_->state()) ||
+         ports_.clock.now() >= commit_due_;
 }
 
 Result<void> Engine::commit(RunObserver& observer) {
@@ -77,17 +107,35 @@ Result<void> Engine::commit(RunObserver& observer) {
   CR_TRY_VOID(ports_.steps.store.commit(*lease_, commit_));
   commit_ = {};
   dispatch();
-  observer.on_changes(*plan_, changes_);
-  changes_.clear();
+  tell(observer);
   // Only now is it safe to let go of what the executor keeps of them: their ends are stored.
   if (!ended_.empty()) ports_.steps.executor.forget(std::exchange(ended_, {}));
   return {};
 }
 
+// A brief holds text: a million of them at once would be most of what the engine needs.
+void Engine::tell(RunObserver& observer) {
+  observer.on_changes(*plan_, std::exchange(changes_, {}));
+  const std::vector<dag::TaskOrdinal> many = std::exchange(many_changes_, {});
+  for (std::size_t next = 0; next < many.size();) {
+    std::vector<dag::TaskBrief> briefs;
+    for (; next < many.size() && briefs.size() < kBriefsMax; ++next)
+      briefs.push_back(plan_->brief(many[next]));
+    observer.on_changes(*plan_, briefs);
+  }
+}
+
 void Engine::apply(const dag::Event& event, WallTime at) {
-  commit_.events.push_back({++seq_, at, encode_event(event)});
+  commit_.events.push_back({++seq_, at, encode_event(event, home_)});
+  if (const auto* hit = std::get_if<dag::CacheHit>(&event);
+      hit != nullptr && !hit->outputs.artifacts.empty())
+    commit_.uses.push_back(hit->from);
   dag::StepResult result = plan_->step(event, at);
   std::ranges::move(result.effects, std::back_inserter(effects_));
+  if (result.changed.size() > kBriefsMax) {
+    many_changes_ = std::move(result.changed);
+    return;
+  }
   for (dag::TaskOrdinal task : result.changed) changes_.push_back(plan_->brief(task));
 }
 
@@ -117,7 +165,7 @@ void Engine::carry_out(const dag::Effect& effect) {
   if (const auto* timer = std::get_if<dag::ArmTimer>(&effect)) {
     // Due instants are calendar time, so that they survive a restart; waiting is monotonic, so that
     // a clock set back does not stretch it.
-    const Duration left = std::max(Duration{0}, timer->due - ports_.clock.wall_now());
+    const Duration left = std::max(Duration{0}, timer->due - run_now());
     timers_.emplace(ports_.clock.now() + left, timer->timer);
   }
 }
@@ -144,6 +192,8 @@ Result<void> Engine::take_commands() {
   CR_TRY(const std::uint64_t counter, ports_.steps.store.change_counter());
   if (counter == change_counter_) return {};
   change_counter_ = counter;
+  // An engine that was replaced would wait for ever for attempts that have passed to the next one.
+  CR_TRY_VOID(ports_.steps.store.confirm(*lease_));
   CR_TRY(const std::vector<ports::StoredCommand> commands,
          ports_.steps.store.commands(record_.id, last_command_));
   for (const ports::StoredCommand& command : commands) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cresset/app/interrupts.h"
@@ -38,14 +40,18 @@ class Engine {
   // nothing more is done for the run then, and another engine may take it over.
   Result<void> run(RunObserver& observer, Interrupts& interrupts);
 
-  [[nodiscard]] const dag::Plan& plan() const { return *plan_; }
+  // The plan as run() left it; the engine is of no more use then.
+  [[nodiscard]] std::unique_ptr<dag::Plan> take_plan() { return std::move(plan_); }
 
  private:
   Result<void> take_commands();
+  void take_in_order(std::vector<Steps::TimedEvent> events);
   void apply_inbox();
+  void tell(RunObserver& observer);
   [[nodiscard]] bool is_commit_due() const;
   Result<void> commit(RunObserver& observer);
   void apply(const dag::Event& event, WallTime at);
+  [[nodiscard]] WallTime run_now() const;
   void forget_what_ended();
   void dispatch();
   void carry_out(const dag::Effect& effect);
@@ -58,6 +64,7 @@ class Engine {
   std::unique_ptr<dag::Plan> plan_;
   ports::RunRecord record_;
   std::uint64_t seq_;
+  std::string home_;  // what lies below it is stored relative to it
   Steps steps_;
 
   std::multimap<TimePoint, dag::TimerId> timers_;
@@ -67,12 +74,13 @@ class Engine {
   TimePoint next_command_poll_{};
 
   // What happened and was not applied yet.
-  std::vector<Steps::TimedEvent> inbox_;
+  std::deque<Steps::TimedEvent> inbox_;
   // What was applied and is not committed yet, and what follows from it.
   ports::Commit commit_;
   TimePoint commit_due_{};
   std::vector<dag::Effect> effects_;
   std::vector<dag::TaskBrief> changes_;
+  std::vector<dag::TaskOrdinal> many_changes_;  // of the event applied last, when they were many
   std::vector<model::AttemptId> ended_;
 };
 

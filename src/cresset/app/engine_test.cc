@@ -47,6 +47,20 @@ TEST(Engine, RunsAPipelineToItsEnd) {
   EXPECT_EQ(process.service.list()->front().state, State::kSucceeded);
 }
 
+// A service remembers the pipeline that it read last.
+TEST(Engine, EachRunIsOfThePipelineThatItWasMadeOf) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunId small = process.create(kSmallPipeline);
+  const model::RunId large = process.create(kLargePipeline);
+  for (const model::RunId& run : {small, large, small}) {
+    const std::string result = result_of(process.finish(run));
+    EngineProcess other(world);
+    EXPECT_EQ(result_of(*other.service.view(run)), result);
+  }
+  EXPECT_NE(process.service.view(small)->tasks.size(), process.service.view(large)->tasks.size());
+}
+
 TEST(Engine, CommitsAllStartsOfOneMomentAtOnce) {
   EngineWorld world;
   std::string items = "[0";
@@ -59,6 +73,40 @@ TEST(Engine, CommitsAllStartsOfOneMomentAtOnce) {
   // Its hundred items run four at a time, for a second each: one commit for each of a few turns.
   EXPECT_LT(world.database.commits(), 120u);
   EXPECT_LE(world.machine.cpu_millis_peak(), world.machine.limits().cpu_millis);
+}
+
+// More steps than the executor is asked for at once: the rest waits with the engine.
+std::string very_large_pipeline() {
+  std::string items = "[0";
+  for (int i = 1; i < 9000; ++i) items += ", " + std::to_string(i);
+  return replaced(replaced(kLargePipeline, "[1, 2, 3]", items + "]"), "parallelismLimit: 2",
+                  "parallelismLimit: 0");
+}
+
+TEST(Engine, RunsMoreStepsThanTheExecutorIsAskedForAtOnce) {
+  EngineWorld world;
+  EngineProcess process(world);
+  EXPECT_EQ(process.run(very_large_pipeline()).state, State::kFailed) << "as it is made to";
+  EXPECT_EQ(world.executions("exit-handler-1/loop[0]/item"), 1);
+  EXPECT_EQ(world.executions("exit-handler-1/loop[8999]/item"), 1);
+}
+
+TEST(Engine, CancelsStepsThatTheExecutorHasNotBeenAskedFor) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunId run = process.create(very_large_pipeline());
+  int succeeded = 0;
+  process.store.before_commit = [&](const ports::Commit& commit) {
+    for (const ports::StoredEvent& event : commit.events) {
+      if (event.payload.find("succeeded") != std::string::npos) ++succeeded;
+    }
+    if (succeeded > 10) process.interrupts = 1;
+  };
+  const model::RunView view = process.finish(run);
+  EXPECT_EQ(view.state, State::kCanceled);
+  EXPECT_EQ(task_of(view, "exit-handler-1/loop[8999]/item").state, State::kCanceled);
+  EXPECT_EQ(task_of(view, "cleanup").state, State::kSucceeded);
+  EXPECT_EQ(world.executions("exit-handler-1/loop[8999]/item"), 0);
 }
 
 TEST(Engine, TellsWhyAStepFailed) {
@@ -142,6 +190,34 @@ TEST(EngineCache, TakesWhatAnotherRunMade) {
   EXPECT_EQ(world.machine.executions().size(), 2u);
 }
 
+TEST(EngineCache, RunsAgainWhenTheRunOfAHitIsRemovedBeforeItIsCommitted) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunView first = process.run(kSmallPipeline);
+  int removed = 0;
+  process.store.before_commit = [&](const ports::Commit& commit) {
+    if (commit.uses.empty() || removed > 0) return;
+    ports::testing::MemoryStore other(world.database);
+    EXPECT_TRUE(other.remove_run(first.id));
+    ++removed;
+  };
+  const model::RunView second = process.run(kSmallPipeline);
+  EXPECT_EQ(removed, 1);
+  EXPECT_EQ(second.state, State::kSucceeded);
+  EXPECT_FALSE(task_of(second, "a").cached);
+  EXPECT_EQ(world.executions("a"), 2);
+}
+
+TEST(EngineCache, ARunWhoseArtifactsWereTakenCannotBeRemoved) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunView first = process.run(kSmallPipeline);
+  const model::RunView second = process.run(kSmallPipeline);
+  EXPECT_EQ(process.service.remove(first.id).error().reason, "run.in_use");
+  EXPECT_TRUE(process.service.remove(second.id));
+  EXPECT_TRUE(process.service.remove(first.id));
+}
+
 TEST(EngineCache, TakesNothingWithNoCacheAndStillGives) {
   EngineWorld world;
   EngineProcess process(world);
@@ -182,6 +258,18 @@ TEST(EngineCache, AnotherProgramAnotherCommandAndAnotherEnvAreOtherKeys) {
   EXPECT_TRUE(task_of(process.run(kSmallPipeline, options), "a").cached);
   world.environments.add_program("run", {"/usr/bin/run", "run 2"});
   EXPECT_FALSE(task_of(process.run(kSmallPipeline), "a").cached);
+}
+
+TEST(EngineCache, LooksForAProgramOnceForAllStepsOfAMoment) {
+  EngineWorld world;
+  std::string items = "[0";
+  for (int i = 1; i < 100; ++i) items += ", " + std::to_string(i);
+  const std::string spec = replaced(replaced(kLargePipeline, "[1, 2, 3]", items + "]"),
+                                    "parallelismLimit: 2", "parallelismLimit: 0");
+  EngineProcess process(world);
+  process.run(spec);
+  EXPECT_TRUE(task_of(process.run(spec), "exit-handler-1/loop[99]/item").cached);
+  EXPECT_LT(world.environments.searches(), 20);
 }
 
 TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
@@ -250,6 +338,28 @@ TEST(EngineStop, ACancelThatCameBeforeTheEngineIsTakenByIt) {
   EXPECT_EQ(process.finish(run).state, State::kCanceled);
 }
 
+// The answer to a look into the cache comes when the run has ended already.
+TEST(EngineStop, NothingIsAddedToARunThatHasEnded) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunId run = process.create(kSmallPipeline);
+  ASSERT_TRUE(process.service.cancel(run, false));
+  EXPECT_EQ(process.finish(run).state, State::kCanceled);
+  EXPECT_EQ(process.store.events(run, 0)->size(), 2u) << "it was submitted and cancelled";
+}
+
+constexpr const char* kWithSecret = R"yaml(
+---
+platforms:
+  kubernetes:
+    deploymentSpec:
+      executors:
+        exec-make:
+          secretAsEnv:
+          - secretName: hub
+            keyToEnv: [{secretKey: token, envVar: TOKEN}]
+)yaml";
+
 // An engine died with a step under way and a cancel committed; the next one has to find the step to
 // stop it, whatever it has to look up first.
 TEST(EngineStop, ACancelSurvivesTheDeathOfTheEngine) {
@@ -262,17 +372,7 @@ TEST(EngineStop, ACancelSurvivesTheDeathOfTheEngine) {
     script.ignores_terminate = true;
     return script;
   });
-  const std::string spec = kSmallPipeline + R"yaml(
----
-platforms:
-  kubernetes:
-    deploymentSpec:
-      executors:
-        exec-make:
-          secretAsEnv:
-          - secretName: hub
-            keyToEnv: [{secretKey: token, envVar: TOKEN}]
-)yaml";
+  const std::string spec = kSmallPipeline + kWithSecret;
   model::RunId run;
   {
     EngineProcess process(world);
@@ -292,6 +392,34 @@ platforms:
   EXPECT_EQ(world.machine.executions().size(), 1u);
 }
 
+// … and another one died before it had committed that the step runs. What the step needs is not
+// there any more by then, but it has got it.
+TEST(EngineStop, AStepThatRunsIsAdoptedThoughItCouldNotBeStartedAnyMore) {
+  EngineWorld world;
+  const std::string secret = "/srv/cresset/secrets/hub/token";
+  world.files.write(secret, "s3cret");
+  world.machine.set_script([](const ports::StartSpec&) {
+    ports::testing::Script script;
+    script.starts_after = milliseconds{300};
+    script.exit.code = 3;
+    return script;
+  });
+  model::RunId run;
+  {
+    EngineProcess process(world);
+    run = process.create(kSmallPipeline + kWithSecret);
+    world.clock.at(world.clock.now() + milliseconds{100}, [] { throw Crash{}; });
+    EXPECT_THROW(static_cast<void>(process.drive(run)), Crash);
+  }
+  world.files.remove(secret);
+  EngineProcess process(world);
+  const model::RunView view = process.finish(run);
+  EXPECT_THAT(task_of(view, "a").error->message, HasSubstr("exit status 3"));
+  EXPECT_EQ(world.machine.executions().size(), 1u);
+  EXPECT_THAT(world.machine.running(), IsEmpty()) << "the step lives on";
+  EXPECT_THAT(world.machine.remembered(), IsEmpty());
+}
+
 TEST(EngineStop, ATimerIsKeptOverTheDeathOfTheEngine) {
   EngineWorld world;
   model::RunId run;
@@ -307,6 +435,94 @@ TEST(EngineStop, ATimerIsKeptOverTheDeathOfTheEngine) {
   EXPECT_EQ(task_of(view, "exit-handler-1/flaky").state, State::kSucceeded);
   EXPECT_EQ(task_of(view, "exit-handler-1/flaky").attempts, 2u);
   EXPECT_LT(world.clock.now() - start, seconds{40}) << "the back-off did not begin anew";
+}
+
+TEST(EngineStop, AClockThatIsSetBackDoesNotStretchAPauseNorTurnTimesAround) {
+  EngineWorld world;
+  model::RunId run;
+  const TimePoint start = world.clock.now();
+  {
+    EngineProcess process(world);
+    run = process.create(kLargePipeline);
+    world.clock.at(start + seconds{5}, [&] { world.clock.jump_wall(-std::chrono::hours{1}); });
+    world.clock.at(start + seconds{15}, [] { throw Crash{}; });
+    EXPECT_THROW(static_cast<void>(process.drive(run)), Crash);
+  }
+  EngineProcess process(world);
+  const model::RunView view = process.finish(run);
+  EXPECT_EQ(task_of(view, "exit-handler-1/flaky").attempts, 2u);
+  EXPECT_LT(world.clock.now() - start, seconds{60}) << "it waited for the calendar";
+  for (const model::TaskView& task : view.tasks) {
+    if (task.started_at) EXPECT_LE(*view.started_at, *task.started_at) << task.path;
+    if (task.started_at && task.finished_at) EXPECT_LE(*task.started_at, *task.finished_at);
+  }
+  EXPECT_LE(*view.started_at, *view.finished_at);
+}
+
+// The clock is right again when the next engine hears of it.
+TEST(EngineStop, AStepThatEndedWhileTheClockWasBehindEndsAfterItsBeginning) {
+  EngineWorld world;
+  model::RunId run;
+  const TimePoint start = world.clock.now();
+  {
+    EngineProcess process(world);
+    run = process.create(kSmallPipeline);
+    world.clock.at(start + milliseconds{500}, [] { throw Crash{}; });
+    EXPECT_THROW(static_cast<void>(process.drive(run)), Crash);
+  }
+  ASSERT_EQ(world.machine.running().size(), 1u);
+  world.clock.jump_wall(-std::chrono::hours{1});
+  world.clock.advance_to(start + seconds{10});
+  world.clock.jump_wall(std::chrono::hours{1});
+  ASSERT_THAT(world.machine.running(), IsEmpty());
+  EngineProcess process(world);
+  const model::RunView view = process.finish(run);
+  EXPECT_EQ(task_of(view, "a").attempts, 1u);
+  EXPECT_LE(*task_of(view, "a").started_at, *task_of(view, "a").finished_at);
+  EXPECT_LE(*task_of(view, "a").finished_at, *task_of(view, "b").started_at);
+  EXPECT_LE(*view.started_at, *task_of(view, "a").started_at);
+}
+
+TEST(EngineStop, AClockThatIsSetBackAfterARunWasMadeDoesNotTurnTimesAround) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunId run = process.create(kSmallPipeline);
+  world.clock.jump_wall(-std::chrono::hours{1});
+  const model::RunView view = process.finish(run);
+  EXPECT_LE(view.created_at, *view.started_at);
+  EXPECT_LE(*view.started_at, *task_of(view, "a").started_at);
+  EXPECT_LE(*view.started_at, *view.finished_at);
+}
+
+// Two of three steps ended while nobody drove the run, the later one asked about first.
+TEST(EngineStop, ACancelOfARunWithoutAnEngineIsNotBeforeWhatItFound) {
+  EngineWorld world;
+  world.machine.set_script([](const ports::StartSpec& spec) {
+    ports::testing::Script script;
+    script.runs_for = seconds{20} - seconds{2} * spec.id.task;
+    return script;
+  });
+  model::RunId run;
+  const TimePoint start = world.clock.now();
+  {
+    EngineProcess process(world);
+    run = process.create(kLargePipeline);
+    world.clock.at(start + milliseconds{500}, [] { throw Crash{}; });
+    EXPECT_THROW(static_cast<void>(process.drive(run)), Crash);
+  }
+  world.clock.advance_to(start + seconds{30});
+  const WallTime cancelled = world.clock.wall_now();
+  EngineProcess process(world);
+  process.interrupts = 1;
+  const model::RunView view = process.finish(run);
+  EXPECT_EQ(view.state, State::kCanceled);
+  EXPECT_GE(*view.finished_at, cancelled);
+  WallTime last{};
+  const auto events = process.store.events(run, 0);
+  for (const ports::StoredEvent& event : *events) {
+    EXPECT_GE(event.at, last) << event.payload;
+    last = event.at;
+  }
 }
 
 // ---- Retry of a finished run ----
@@ -484,6 +700,28 @@ TEST(EngineCrash, AnEngineThatWasReplacedStops) {
   const Result<model::RunView> view = process.drive(run);
   ASSERT_FALSE(view);
   EXPECT_EQ(view.error().code, Code::kAborted);
+}
+
+// Nothing that it waits for would come any more: the next engine hears of the attempt's end.
+TEST(EngineCrash, AnEngineThatWasReplacedStopsWhileItWaits) {
+  EngineWorld world;
+  world.machine.set_script([](const ports::StartSpec&) {
+    ports::testing::Script script;
+    script.runs_for.reset();
+    return script;
+  });
+  EngineProcess process(world);
+  const model::RunId run = process.create(kSmallPipeline);
+  std::unique_ptr<ports::Lease> other;
+  world.clock.at(world.clock.now() + milliseconds{500}, [&] {
+    world.database.break_lock(run);
+    ports::testing::MemoryStore store(world.database);
+    other = store.acquire(run).value();
+  });
+  const Result<model::RunView> view = process.drive(run);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().reason, "run.taken_over");
+  EXPECT_LT(world.clock.now().time_since_epoch(), std::chrono::seconds(2));
 }
 
 }  // namespace

@@ -16,12 +16,14 @@ constexpr std::pair<dag::TimerKind, std::string_view> kTimers[] = {
     {dag::TimerKind::kRunDeadline, "run_deadline"}};
 
 struct Encoder {
+  std::string_view home;
+
   Value operator()(const dag::Submitted&) const { return event("submitted"); }
   Value operator()(const dag::CacheMissed& e) const { return event("cache_missed", e.task); }
   Value operator()(const dag::CacheHit& e) const {
     Value out = event("cache_hit", e.task);
     out["from"] = e.from.str();
-    out["outputs"] = codec::encode(e.outputs);
+    out["outputs"] = codec::encode(e.outputs, home);
     return out;
   }
   Value operator()(const dag::AttemptRunning& e) const {
@@ -29,7 +31,8 @@ struct Encoder {
   }
   Value operator()(const dag::AttemptSucceeded& e) const {
     Value out = event("succeeded", e.task, e.attempt);
-    out["outputs"] = codec::encode(e.outputs);
+    out["outputs"] = codec::encode(e.outputs, home);
+    add_known_at(e.known_at, out);
     return out;
   }
   Value operator()(const dag::AttemptFailed& e) const {
@@ -38,6 +41,7 @@ struct Encoder {
     out["log_tail"] = e.failure.log_tail;
     if (e.lost) out["lost"] = true;
     if (e.permanent) out["permanent"] = true;
+    add_known_at(e.known_at, out);
     return out;
   }
   Value operator()(const dag::TimerFired& e) const {
@@ -51,6 +55,9 @@ struct Encoder {
   Value operator()(const dag::KillAsked&) const { return event("kill"); }
   Value operator()(const dag::RetryAsked&) const { return event("retry"); }
 
+  static void add_known_at(const std::optional<WallTime>& at, Value& out) {
+    if (at) out["known_at"] = at->time_since_epoch().count();
+  }
   static Value event(std::string_view name) { return Value::make_struct({{"event", name}}); }
   static Value event(std::string_view name, std::uint32_t task) {
     Value out = event(name);
@@ -66,7 +73,7 @@ struct Encoder {
 
 class Decoder {
  public:
-  explicit Decoder(const Value& value) : value_(value) {}
+  Decoder(const Value& value, std::string_view home) : value_(value), home_(home) {}
 
   Result<dag::Event> decode() const {
     CR_TRY(const std::string name, text("event"));
@@ -85,12 +92,11 @@ class Decoder {
     if (name == "running") return dag::Event(dag::AttemptRunning{task, attempt});
     if (name == "succeeded") {
       CR_TRY(model::Bindings given, outputs());
-      return dag::Event(dag::AttemptSucceeded{task, attempt, std::move(given)});
+      return dag::Event(dag::AttemptSucceeded{task, attempt, std::move(given), known_at()});
     }
     if (name == "failed") return failed(task, attempt);
     if (name == "timer") return timer(task, attempt);
-    return make_error(Code::kDataLoss,
-                      "unknown event \"{}\": was this home written by a newer version?", name);
+    return unknown("event", name);
   }
 
  private:
@@ -100,6 +106,7 @@ class Decoder {
     CR_TRY(out.failure.log_tail, text("log_tail"));
     out.lost = value_.find("lost") != nullptr;
     out.permanent = value_.find("permanent") != nullptr;
+    out.known_at = known_at();
     return dag::Event(std::move(out));
   }
 
@@ -108,13 +115,27 @@ class Decoder {
     for (const auto& [kind, name] : kTimers) {
       if (name == wanted) return dag::Event(dag::TimerFired{{kind, task, attempt}});
     }
-    return make_error(Code::kDataLoss, "unknown timer \"{}\"", wanted);
+    return unknown("timer", wanted);
+  }
+
+  static Error unknown(std::string_view kind, std::string_view name) {
+    Error error =
+        make_error(Code::kDataLoss, "unknown {} \"{}\": was this home written by a newer version?",
+                   kind, name);
+    error.reason = "event.unknown";
+    return error;
   }
 
   Result<model::Bindings> outputs() const {
     const Value* field = value_.find("outputs");
     if (field == nullptr) return make_error(Code::kDataLoss, "a stored event lacks \"outputs\"");
-    return codec::decode_bindings(*field);
+    return codec::decode_bindings(*field, home_);
+  }
+
+  [[nodiscard]] std::optional<WallTime> known_at() const {
+    const Value* field = value_.find("known_at");
+    if (field == nullptr || !field->is_integer()) return std::nullopt;
+    return WallTime(Duration(field->as_integer()));
   }
 
   Result<std::string> text(std::string_view name) const {
@@ -134,20 +155,21 @@ class Decoder {
   }
 
   const Value& value_;
+  std::string_view home_;
 };
 
 }  // namespace
 
-std::string encode_event(const dag::Event& event) {
-  return text::to_json(std::visit(Encoder{}, event));
+std::string encode_event(const dag::Event& event, std::string_view home) {
+  return text::to_json(std::visit(Encoder{home}, event));
 }
 
-Result<dag::Event> decode_event(const std::string& payload) {
+Result<dag::Event> decode_event(const std::string& payload, std::string_view home) {
   auto value = text::parse_json(
       payload, {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30});
   if (!value)
     return make_error(Code::kDataLoss, "a stored event cannot be read: {}", value.error().message);
-  return Decoder(*value).decode();
+  return Decoder(*value, home).decode();
 }
 
 }  // namespace cresset::app

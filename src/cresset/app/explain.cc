@@ -76,7 +76,7 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
     if (source) out.compared_with = source->run;
     CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(run, 0));
     for (const ports::StoredEvent& stored : events) {
-      CR_TRY(const dag::Event event, decode_event(stored.payload));
+      CR_TRY(const dag::Event event, decode_event(stored.payload, home_.root()));
       const auto* hit = std::get_if<dag::CacheHit>(&event);
       if (hit != nullptr && hit->task == task) out.compared_with = hit->from;
     }

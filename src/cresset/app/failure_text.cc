@@ -84,7 +84,12 @@ std::string cause(const ports::Exit& exit, std::string_view tail) {
 }  // namespace
 
 model::Failure describe_failure(const ports::Exit& exit, std::string log_tail) {
-  return {cause(exit, log_tail), std::move(log_tail)};
+  std::string text = cause(exit, log_tail);
+  // What the executor has to add, such as a full disk, is often why.
+  const bool ran =
+      exit.kind == ports::Exit::Kind::kExited || exit.kind == ports::Exit::Kind::kSignaled;
+  if (ran && !exit.detail.empty()) text += fmt::format(" ({})", exit.detail);
+  return {std::move(text), std::move(log_tail)};
 }
 
 }  // namespace cresset::app

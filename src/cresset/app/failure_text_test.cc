@@ -39,6 +39,8 @@ TEST(FailureText, NamesTheCauseInOneSentence) {
       {exit_of(Kind::kExited, 126), "", "the command cannot be executed (exit status 126)"},
       {exit_of(Kind::kExited, 139), "", "exit status 139: its command was killed by SIGSEGV"},
       {exit_of(Kind::kExited, 255), "", "exit status 255"},
+      {exit_of(Kind::kExited, 1, "the log is incomplete: disk full"), "",
+       "exit status 1 (the log is incomplete: disk full)"},
       {exit_of(Kind::kSignaled, SIGTERM), "", "killed by SIGTERM"},
       {exit_of(Kind::kSignaled, SIGRTMIN + 3), "", "killed by signal "},
       {exit_of(Kind::kNotStarted, 0, "command \"nix\" was not found"), "",

@@ -5,7 +5,7 @@
 namespace cresset::app {
 
 std::string Home::path_of(const char* kind, const model::AttemptId& id) const {
-  return fmt::format("{}/runs/{}/{}/{}.{}", root_, id.run.str(), kind, id.task, id.attempt);
+  return fmt::format("{}/runs/{}/{}/{}.{}", runs_root_, id.run.str(), kind, id.task, id.attempt);
 }
 
 std::string Home::attempt_dir(const model::AttemptId& id) const { return path_of("steps", id); }

@@ -11,9 +11,15 @@ namespace cresset::app {
 // Where everything lies below $CRESSET_HOME (docs/formats/home.md). Pure path arithmetic.
 class Home {
  public:
-  explicit Home(std::string root) : root_(std::move(root)) {}
+  explicit Home(std::string root) : root_(std::move(root)), runs_root_(root_) {}
 
   [[nodiscard]] const std::string& root() const { return root_; }
+  // The same home, but for what belongs to one run: that lies below another folder.
+  [[nodiscard]] Home with_runs_in(std::string folder) const {
+    Home out(root_);
+    out.runs_root_ = std::move(folder);
+    return out;
+  }
   [[nodiscard]] std::string database() const { return root_ + "/cresset.db"; }
   [[nodiscard]] std::string keeper_dir() const { return root_ + "/keeper"; }
   [[nodiscard]] std::string locks_dir() const { return root_ + "/locks"; }
@@ -35,7 +41,7 @@ class Home {
 
   [[nodiscard]] std::string artifacts_dir() const { return root_ + "/artifacts"; }
   [[nodiscard]] std::string run_dir(const model::RunId& run) const {
-    return root_ + "/runs/" + run.str();
+    return runs_root_ + "/runs/" + run.str();
   }
   [[nodiscard]] std::string workspace_dir(const model::RunId& run) const {
     return run_dir(run) + "/workspace";
@@ -54,6 +60,7 @@ class Home {
   [[nodiscard]] std::string path_of(const char* kind, const model::AttemptId& id) const;
 
   std::string root_;
+  std::string runs_root_;
 };
 
 }  // namespace cresset::app

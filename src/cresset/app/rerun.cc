@@ -1,5 +1,8 @@
 #include "cresset/app/rerun.h"
 
+#include <initializer_list>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,17 +33,25 @@ Value artifact_type(const model::ArtifactType& type) {
   return out;
 }
 
+// What the component says of an input. A loop of one step declares the list that it runs over with
+// the type of one item: alone the step is no loop, and says nothing that holds of the list.
+const model::InputParameter* find_declaration(const dag::LeafTask& task, std::string_view name,
+                                              const Value& value) {
+  const auto declared = task.component->input_parameters.find(name);
+  if (declared == task.component->input_parameters.end()) return nullptr;
+  if (!value.is_null() && !model::fits(value, declared->second.type)) return nullptr;
+  return &declared->second;
+}
+
 // The root that holds the one task: every input of the task is an input of the pipeline, of the
 // same name.
 Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs) {
   Value parameters = Value::make_struct();
   Value parameter_sources = Value::make_struct();
   for (const auto& [name, value] : inputs.parameters) {
-    auto declared = task.component->input_parameters.find(name);
+    const model::InputParameter* declared = find_declaration(task, name, value);
     Value input = Value::make_struct({{"isOptional", true}});
-    input["parameterType"] = declared == task.component->input_parameters.end()
-                                 ? type_name(value)
-                                 : to_string(declared->second.type);
+    input["parameterType"] = declared == nullptr ? type_name(value) : to_string(declared->type);
     parameters[name] = std::move(input);
     parameter_sources[name] = Value::make_struct({{"componentInputParameter", name}});
   }
@@ -68,16 +79,91 @@ Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs)
   return root;
 }
 
+// Where `source`, a setting's source of a name, led to from where the task stood; nothing when it
+// leads there from where it is alone, too.
+Result<std::optional<Value>> name_given(const Value& source, const dag::LeafTask& task) {
+  if (const Value* input = source.find("componentInputParameter")) {
+    const auto it = task.dag_inputs.find(input->as_string());
+    return it == task.dag_inputs.end() ? std::nullopt : std::optional(it->second);
+  }
+  const Value* output = source.find("taskOutputParameter");
+  if (output == nullptr) return std::optional<Value>();
+  const std::string& producer = output->find("producerTask")->as_string();
+  const auto outputs = task.neighbour_outputs.find(producer);
+  if (outputs != task.neighbour_outputs.end()) {
+    const auto it = outputs->second.find(output->find("outputParameterKey")->as_string());
+    if (it != outputs->second.end()) return std::optional(it->second);
+  }
+  return make_error(
+      Code::kFailedPrecondition,
+      "\"{}\" takes the name of a volume, secret or ConfigMap from \"{}\", which gave "
+      "none in that run",
+      task.path, producer);
+}
+
+// Names in the settings of an executor, as texts in the place of what they came from. The spec was
+// read before: a source has the form that it must have.
+Result<void> settle_names(Value& settings, const dag::LeafTask& task) {
+  if (settings.is_list()) {
+    for (Value& item : settings.as_list()) CR_TRY_VOID(settle_names(item, task));
+  }
+  if (!settings.is_struct()) return {};
+  CR_TRY(std::optional<Value> name, name_given(settings, task));
+  if (name) {
+    settings.as_struct().erase("componentInputParameter");
+    settings.as_struct().erase("taskOutputParameter");
+    // Mounts of volumes may hold the source among their own fields.
+    if (settings.find("mountPath") != nullptr) {
+      settings["constant"] = *std::move(name);
+    } else {
+      settings["runtimeValue"]["constant"] = *std::move(name);
+    }
+    return {};
+  }
+  std::vector<std::string> fields;
+  for (const auto& [field, value] : settings.as_struct()) fields.push_back(field);
+  for (const std::string& field : fields) CR_TRY_VOID(settle_names(settings[field], task));
+  return {};
+}
+
+Value* find_below(Value& value, std::initializer_list<std::string_view> path) {
+  Value* at = &value;
+  for (const std::string_view field : path) {
+    at = at->is_struct() ? at->as_struct().find(field) : nullptr;
+    if (at == nullptr) return nullptr;
+  }
+  return at;
+}
+
+// Of the executor of the task.
+Value* find_settings(Value& pipeline, Value& platform, const dag::LeafTask& task) {
+  const Value* label = find_below(pipeline, {"components", task.component_name, "executorLabel"});
+  if (label == nullptr || !label->is_string()) return nullptr;
+  return find_below(platform,
+                    {"platforms", "kubernetes", "deploymentSpec", "executors", label->as_string()});
+}
+
+void declare_loop_items(Value& pipeline, const dag::LeafTask& task) {
+  Value* inputs =
+      find_below(pipeline, {"components", task.component_name, "inputDefinitions", "parameters"});
+  if (inputs == nullptr || !inputs->is_struct()) return;
+  for (const auto& [name, value] : task.inputs.parameters) {
+    if (inputs->find(name) != nullptr && find_declaration(task, name, value) == nullptr)
+      (*inputs)[name] = Value::make_struct({{"parameterType", type_name(value)}});
+  }
+}
+
 // An input that the component does not declare keeps the kind of value that it had.
 Result<Value> read_change(const dag::LeafTask& leaf, const std::string& name,
                           const std::string& given) {
-  auto declared = leaf.component->input_parameters.find(name);
-  if (declared == leaf.component->input_parameters.end()) {
-    if (leaf.inputs.parameters.find(name)->second.is_string()) return Value(given);
+  const Value& had = leaf.inputs.parameters.find(name)->second;
+  const model::InputParameter* declared = find_declaration(leaf, name, had);
+  if (declared == nullptr) {
+    if (had.is_string()) return Value(given);
     return text::parse_json(given);
   }
-  CR_TRY(Value value, codec::parse_parameter_text(name, declared->second.type, given));
-  CR_TRY_VOID(codec::check_parameter(declared->second, name, value));
+  CR_TRY(Value value, codec::parse_parameter_text(name, declared->type, given));
+  CR_TRY_VOID(codec::check_parameter(*declared, name, value));
   return value;
 }
 
@@ -123,6 +209,9 @@ Result<void> isolate_task(const dag::Plan& plan, dag::TaskOrdinal task, const st
   }
   CR_TRY(auto documents, split_spec(spec));
   auto& [pipeline, platform] = documents;
+  if (Value* settings = find_settings(pipeline, platform, leaf))
+    CR_TRY_VOID(settle_names(*settings, leaf));
+  declare_loop_items(pipeline, leaf);
   pipeline["root"] = single_task_root(leaf, leaf.inputs);
   Value whole = Value::make_struct({{"pipeline_spec", std::move(pipeline)}});
   if (!platform.is_null()) whole["platform_spec"] = std::move(platform);

@@ -9,6 +9,7 @@ Value encode(const RunOptions& options) {
   return Value::make_struct({{"use_cache", options.use_cache},
                              {"offline", options.offline},
                              {"fail_fast", options.fail_fast},
+                             {"cold", options.cold},
                              {"jobs", options.jobs},
                              {"python", options.python},
                              {"env", Value(std::move(env))},
@@ -52,6 +53,10 @@ Result<RunOptions> decode_run_options(const Value& value) {
   CR_TRY_VOID(take(value, "use_cache", out.use_cache));
   CR_TRY_VOID(take(value, "offline", out.offline));
   CR_TRY_VOID(take(value, "fail_fast", out.fail_fast));
+  // Runs that were made before there were warm workers do not have it.
+  if (value.find("cold") != nullptr) {
+    CR_TRY_VOID(take(value, "cold", out.cold));
+  }
   CR_TRY_VOID(take(value, "jobs", out.jobs));
   CR_TRY_VOID(take(value, "python", out.python));
   CR_TRY_VOID(take(value, "path_variable", out.path_variable));

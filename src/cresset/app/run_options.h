@@ -16,6 +16,7 @@ struct RunOptions {
       true;  // --no-cache clears it: nothing is taken from the cache, results still go in
   bool offline = false;    // --offline
   bool fail_fast = false;  // --fail-fast
+  bool cold = false;       // --cold: each step gets a new interpreter
   std::int64_t jobs = 0;   // -j; 0 = as many as the machine has CPUs
   std::string python;      // the interpreter, resolved once per run to an absolute path
   std::vector<std::pair<std::string, std::string>>

@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "cresset/app/cluster_settings.h"
 #include "cresset/app/engine.h"
 #include "cresset/app/event_codec.h"
+#include "cresset/app/hand_run.h"
 #include "cresset/app/rerun.h"
+#include "cresset/base/digest.h"
 #include "cresset/codec/kfp_ir.h"
 #include "cresset/codec/run_json.h"
 #include "cresset/dag/lightweight.h"
+#include "cresset/dag/outputs.h"
 #include "cresset/text/suggest.h"
 
 namespace cresset::app {
@@ -20,7 +22,8 @@ namespace cresset::app {
 namespace {
 
 constexpr Duration kFollowPoll = std::chrono::milliseconds(100);
-constexpr std::uint64_t kSettingsJob = 1;
+// A brief holds text.
+constexpr std::size_t kBriefsMax = 4096;
 
 // A random UUID (RFC 9562, version 4).
 model::RunId make_run_id(ports::Random& random) {
@@ -48,12 +51,25 @@ dag::RunContext make_context(const ports::RunRecord& record, const RunOptions& o
   return context;
 }
 
-Result<std::shared_ptr<const model::Pipeline>> read_stored_pipeline(
-    const ports::RunDefinition& definition) {
-  auto read = codec::read_pipeline(definition.spec, definition.file_name);
-  if (!read.pipeline)
-    return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
-  return std::make_shared<const model::Pipeline>(*std::move(read.pipeline));
+// Nothing is guessed: what is missing may be the end of a step, which would then run again.
+Error damaged(const model::RunId& run, std::string_view what) {
+  Error error = make_error(
+      Code::kDataLoss,
+      "run {0} is damaged: {1}; put a backup back (`cresset restore` makes a home of one), or give "
+      "the run up with `cresset rm {0}`",
+      run.str(), what);
+  error.reason = "run.damaged";
+  return error;
+}
+
+void tell_of_attaching(const dag::Plan& plan, RunObserver& observer) {
+  if (plan.state() == model::State::kRunning) observer.on_attached(plan);
+}
+
+// No clock tells a year that RFC 3339 cannot write.
+bool is_a_time(WallTime at) {
+  constexpr std::chrono::seconds kMax{253'402'300'800};  // the year 10,000
+  return at >= WallTime{} && at < WallTime{kMax};
 }
 
 bool has_python_component(const model::Pipeline& pipeline) {
@@ -97,9 +113,13 @@ Result<model::RunId> RunService::create(RunRequest request) {
   ports::RunDefinition definition;
   definition.file_name = std::move(request.file_name);
   definition.spec = std::move(request.spec);
-  definition.options = Value::make_struct(
-      {{"options", encode(request.options)}, {"inputs", codec::encode(request.inputs)}});
+  definition.options =
+      Value::make_struct({{"options", encode(request.options)},
+                          {"inputs", codec::encode(request.inputs, home_.root())}});
+  definition.uses = std::move(request.uses);
   CR_TRY_VOID(ports_.store.create_run(record, definition));
+  last_read_ = {definition.file_name, sha256_hex(definition.spec),
+                std::make_shared<const model::Pipeline>(std::move(request.pipeline))};
   return record.id;
 }
 
@@ -129,12 +149,15 @@ Result<void> RunService::check_interpreter(const model::Pipeline& pipeline, RunO
   return {};
 }
 
-Result<ports::FileAnswer> RunService::wait_for(ports::FileJob job) {
-  ports_.files.submit(kSettingsJob, std::move(job));
+Result<ports::FileAnswer> RunService::wait_for(ports::FileJob job, Interrupts* interrupts) {
+  // One that was given up answers later.
+  const std::uint64_t number = ++jobs_;
+  ports_.files.submit(number, std::move(job));
   while (true) {
     for (ports::FileJobDone& done : ports_.files.poll()) {
-      if (done.job == kSettingsJob) return std::move(done.answer);
+      if (done.job == number) return std::move(done.answer);
     }
+    if (interrupts != nullptr && interrupts->level() > 0) return interrupted();
     ports_.reactor.wait(ports_.clock.now() + kFollowPoll);
   }
 }
@@ -144,51 +167,137 @@ Result<ports::FileAnswer> RunService::wait_for(ports::FileJob job) {
 Result<RunService::Loaded> RunService::load(const model::RunId& run) {
   Loaded out;
   CR_TRY(out.record, ports_.store.find_run(run));
-  CR_TRY(const ports::RunDefinition definition, ports_.store.definition(run));
-  CR_TRY(std::shared_ptr<const model::Pipeline> pipeline, read_stored_pipeline(definition));
-  const Value* options = definition.options.find("options");
-  const Value* inputs = definition.options.find("inputs");
-  if (options == nullptr || inputs == nullptr)
-    return make_error(Code::kDataLoss, "the stored definition of the run is incomplete");
-  CR_TRY(out.options, decode_run_options(*options));
-  CR_TRY(model::Bindings bindings, codec::decode_bindings(*inputs));
-  CR_TRY(out.plan, dag::Plan::make(std::move(pipeline), std::move(bindings),
-                                   make_context(out.record, out.options, home_)));
+  auto definition = ports_.store.definition(run);
+  if (!definition) {
+    if (definition.error().code != Code::kNotFound) return std::move(definition).error();
+    CR_TRY_VOID(ports_.store.find_run(run));  // unless it was removed meanwhile
+    return damaged(run, "its pipeline is not stored");
+  }
+  if (auto planned = make_plan(*definition, out); !planned)
+    return damaged(run, planned.error().text());
   CR_TRY_VOID(catch_up(out));
   return out;
 }
 
-Result<std::vector<dag::TaskOrdinal>> RunService::catch_up(Loaded& loaded) {
+Result<std::shared_ptr<const model::Pipeline>> RunService::read_stored(
+    const ports::RunDefinition& definition) {
+  std::string digest = sha256_hex(definition.spec);
+  if (last_read_.digest != digest || last_read_.file_name != definition.file_name) {
+    auto read = codec::read_pipeline(definition.spec, definition.file_name);
+    if (!read.pipeline)
+      return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
+    last_read_ = {definition.file_name, std::move(digest),
+                  std::make_shared<const model::Pipeline>(*std::move(read.pipeline))};
+  }
+  return last_read_.pipeline;
+}
+
+Result<void> RunService::make_plan(const ports::RunDefinition& definition, Loaded& out) {
+  CR_TRY(std::shared_ptr<const model::Pipeline> pipeline, read_stored(definition));
+  const Value* options = definition.options.find("options");
+  const Value* inputs = definition.options.find("inputs");
+  if (options == nullptr || inputs == nullptr)
+    return make_error(Code::kDataLoss, "its stored definition is incomplete");
+  CR_TRY(out.options, decode_run_options(*options));
+  CR_TRY(model::Bindings bindings, codec::decode_bindings(*inputs, home_.root()));
+  CR_TRY(out.plan, dag::Plan::make(std::move(pipeline), std::move(bindings),
+                                   make_context(out.record, out.options, home_)));
+  return {};
+}
+
+// For who is to write to the run, and so has it alone.
+Result<RunService::Loaded> RunService::load_owned(const ports::Lease& lease) {
+  CR_TRY(Loaded loaded, load(lease.run()));
+  // Both are always written together.
+  if (is_final(loaded.record.state) && !is_final(loaded.plan->state())) {
+    return damaged(lease.run(), fmt::format("it is listed as {}, and its last events are missing",
+                                            to_string(loaded.record.state)));
+  }
+  return loaded;
+}
+
+// Tells the observer of each event by itself, as who drives the run is told: much may have happened
+// to one task meanwhile.
+Result<void> RunService::catch_up(Loaded& loaded, RunObserver* observer) {
   CR_TRY(const std::vector<ports::StoredEvent> events,
          ports_.store.events(loaded.record.id, loaded.seq));
-  std::vector<dag::TaskOrdinal> changed;
+  std::vector<dag::TaskBrief> briefs;
+  const auto tell = [&] {
+    if (!briefs.empty()) observer->on_changes(*loaded.plan, std::exchange(briefs, {}));
+  };
   for (const ports::StoredEvent& stored : events) {
-    CR_TRY(const dag::Event event, decode_event(stored.payload));
+    CR_TRY(const dag::Event event, take_event(stored, loaded));
     const dag::StepResult result = loaded.plan->step(event, stored.at);
-    changed.insert(changed.end(), result.changed.begin(), result.changed.end());
     loaded.seq = stored.seq;
+    if (observer == nullptr) continue;
+    for (const dag::TaskOrdinal task : result.changed) {
+      briefs.push_back(loaded.plan->brief(task));
+      if (briefs.size() >= kBriefsMax) tell();
+    }
   }
-  return changed;
+  if (observer != nullptr) tell();
+  return {};
+}
+
+Result<dag::Event> RunService::take_event(const ports::StoredEvent& stored,
+                                          const Loaded& loaded) const {
+  const model::RunId& run = loaded.record.id;
+  if (stored.seq != loaded.seq + 1)
+    return damaged(run, fmt::format("event {} is missing", loaded.seq + 1));
+  auto event = decode_event(stored.payload, home_.root());
+  if (!event && event.error().reason == "event.unknown")
+    return std::move(event).error().with("run {}, event {}", run.str(), stored.seq);
+  Result<void> possible;
+  if (!event) {
+    possible = event.error();
+  } else if (!is_a_time(stored.at)) {
+    possible = make_error(Code::kDataLoss, "its time is none");
+  } else {
+    possible = loaded.plan->check(*event);
+  }
+  if (!possible)
+    return damaged(run, fmt::format("event {}: {}", stored.seq, possible.error().text()));
+  return event;
 }
 
 Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& observer,
                                          Interrupts& interrupts) {
+  CR_TRY(const std::unique_ptr<dag::Plan> plan, drive_plan(run, observer, interrupts));
+  return plan->view();
+}
+
+Result<std::unique_ptr<dag::Plan>> RunService::drive_plan(const model::RunId& run,
+                                                          RunObserver& observer,
+                                                          Interrupts& interrupts) {
+  CR_TRY(const ports::RunRecord record, ports_.store.find_run(run));
+  if (is_final(record.state)) {
+    // Nothing is written, so that it can be looked at where nothing can be.
+    CR_TRY(Loaded loaded, load(run));
+    if (is_final(loaded.plan->state())) return std::move(loaded.plan);
+  }
   std::optional<Loaded> watched;
   int passed_on = 0;
   while (true) {
     auto lease = ports_.store.acquire(run);
     if (lease) {
-      CR_TRY(Loaded loaded, load(run));
-      if (is_final(loaded.plan->state())) return loaded.plan->view();
-      return own(std::move(loaded), *std::move(lease), observer, interrupts);
+      // Its engine has ended, maybe with the run, since this process last looked.
+      if (watched) CR_TRY_VOID(watch_once(*watched, observer));
+      CR_TRY(Loaded loaded, load_owned(**lease));
+      if (is_final(loaded.plan->state())) return std::move(loaded.plan);
+      auto plan = own(std::move(loaded), *std::move(lease), observer, interrupts);
+      // Somebody removed a run whose results this one was about to take. Nothing of that is stored:
+      // as after a crash, the run goes on from what is.
+      if (!plan && plan.error().reason == "run.source_gone") continue;
+      return plan;
     }
     if (lease.error().reason != "run.owned") return std::move(lease).error();
     if (!watched) {
       CR_TRY(watched, load(run));
       observer.on_notice("another process drives this run: following it");
+      tell_of_attaching(*watched->plan, observer);
     }
     CR_TRY_VOID(watch_once(*watched, observer));
-    if (is_final(watched->plan->state())) return watched->plan->view();
+    if (is_final(watched->plan->state())) return std::move(watched->plan);
     for (const int level = interrupts.level(); passed_on < level; ++passed_on) {
       CR_TRY_VOID(
           ports_.store.post(run, passed_on == 0 ? ports::Command::kCancel : ports::Command::kKill));
@@ -197,26 +306,23 @@ Result<model::RunView> RunService::drive(const model::RunId& run, RunObserver& o
   }
 }
 
-Result<model::RunView> RunService::own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
-                                       RunObserver& observer, Interrupts& interrupts) {
+Result<std::unique_ptr<dag::Plan>> RunService::own(Loaded loaded,
+                                                   std::unique_ptr<ports::Lease> lease,
+                                                   RunObserver& observer, Interrupts& interrupts) {
   CR_TRY(std::string runtime, ports_.runtime_dir());
+  tell_of_attaching(*loaded.plan, observer);
+  const std::uint64_t first_job = ++engines_ << 32;
   Engine engine({ports_.clock,
                  ports_.reactor,
-                 {ports_.store, ports_.executor, ports_.files, ports_.environments}},
+                 {ports_.store, ports_.executor, ports_.files, ports_.environments, first_job}},
                 std::move(lease), std::move(loaded.plan), std::move(loaded.record), loaded.seq,
                 home_, std::move(loaded.options), std::move(runtime));
   CR_TRY_VOID(engine.run(observer, interrupts));
-  return engine.plan().view();
+  return engine.take_plan();
 }
 
 Result<void> RunService::watch_once(Loaded& loaded, RunObserver& observer) {
-  CR_TRY(const std::vector<dag::TaskOrdinal> changed, catch_up(loaded));
-  if (!changed.empty()) {
-    std::vector<dag::TaskBrief> briefs;
-    const std::set<dag::TaskOrdinal> tasks(changed.begin(), changed.end());
-    for (dag::TaskOrdinal task : tasks) briefs.push_back(loaded.plan->brief(task));
-    observer.on_changes(*loaded.plan, briefs);
-  }
+  CR_TRY_VOID(catch_up(loaded, &observer));
   observer.on_tick(*loaded.plan);
   return {};
 }
@@ -224,6 +330,7 @@ Result<void> RunService::watch_once(Loaded& loaded, RunObserver& observer) {
 Result<model::RunView> RunService::follow(const model::RunId& run, RunObserver& observer,
                                           Interrupts& interrupts) {
   CR_TRY(Loaded loaded, load(run));
+  tell_of_attaching(*loaded.plan, observer);
   while (!is_final(loaded.plan->state()) && interrupts.level() == 0) {
     CR_TRY_VOID(watch_once(loaded, observer));
     if (is_final(loaded.plan->state())) break;
@@ -236,7 +343,7 @@ Result<model::RunView> RunService::follow(const model::RunId& run, RunObserver& 
 
 Result<void> RunService::reopen(const model::RunId& run) {
   CR_TRY(const std::unique_ptr<ports::Lease> lease, ports_.store.acquire(run));
-  CR_TRY(Loaded loaded, load(run));
+  CR_TRY(Loaded loaded, load_owned(*lease));
   if (!is_final(loaded.plan->state())) {
     return make_error(Code::kFailedPrecondition,
                       "run {} has not ended: `cresset resume` goes on with it", run.str());
@@ -245,7 +352,7 @@ Result<void> RunService::reopen(const model::RunId& run) {
     return make_error(Code::kFailedPrecondition, "run {} succeeded: there is nothing to retry",
                       run.str());
   }
-  const WallTime now = ports_.clock.wall_now();
+  const WallTime now = std::max(ports_.clock.wall_now(), loaded.plan->latest());
   loaded.plan->step(dag::RetryAsked{}, now);
   ports::Commit commit;
   commit.events.push_back({loaded.seq + 1, now, encode_event(dag::RetryAsked{})});
@@ -268,8 +375,40 @@ Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::st
   request.options = loaded.options;
   request.options.use_cache = false;
   CR_TRY_VOID(isolate_task(*loaded.plan, task, definition.spec, changes, request));
+  CR_TRY(request.uses, sources_of(loaded.record, request.inputs));
   request.name = fmt::format("{} ({})", loaded.record.name, task_path);
   return request;
+}
+
+Result<ports::StartSpec> RunService::prepare_by_hand(
+    RunRequest request, const std::string& folder,
+    const std::function<void(std::string_view)>& on_notice, Interrupts& interrupts) {
+  CR_TRY_VOID(check_cluster_objects(request.pipeline));
+  CR_TRY_VOID(check_interpreter(request.pipeline, request.options));
+  CR_TRY(std::string runtime, ports_.runtime_dir());
+  return app::prepare_by_hand(request, {make_run_id(ports_.random), folder, std::move(runtime)},
+                              home_, ports_, on_notice, interrupts);
+}
+
+// In whose folders these artifacts of a run lie: its own, and those of the runs that it uses.
+Result<std::vector<model::RunId>> RunService::sources_of(const ports::RunRecord& run,
+                                                         const model::Bindings& bindings) {
+  std::vector<model::RunId> known = {run.id};
+  CR_TRY(const std::vector<ports::RunUse> uses, ports_.store.uses());
+  for (const ports::RunUse& use : uses) {
+    if (use.user == run.id) known.push_back(use.source);
+  }
+  const std::vector<std::string> paths = dag::artifact_paths(bindings);
+  std::vector<model::RunId> out;
+  for (const model::RunId& id : known) {
+    // A step is taken from the cache of its own pipeline alone.
+    ports::RunRecord owner = run;
+    owner.id = id;
+    const std::string folder = artifacts_dir(owner) + "/";
+    const auto is_inside = [&](const std::string& path) { return path.starts_with(folder); };
+    if (std::ranges::any_of(paths, is_inside)) out.push_back(id);
+  }
+  return out;
 }
 
 Result<std::unique_ptr<dag::Plan>> RunService::plan(const model::RunId& run) {
@@ -292,14 +431,14 @@ Result<void> RunService::cancel(const model::RunId& run, bool kill) {
     error.reason = "run.already_finished";
     return error;
   }
+  CR_TRY(const bool owned, ports_.store.is_owned(run));
+  // No engine would take it up.
+  if (!owned) CR_TRY_VOID(load(run));
   return ports_.store.post(run, kill ? ports::Command::kKill : ports::Command::kCancel);
 }
 
 Result<bool> RunService::has_live_engine(const model::RunId& run) {
-  auto lease = ports_.store.acquire(run);
-  if (lease) return false;
-  if (lease.error().reason == "run.owned") return true;
-  return std::move(lease).error();
+  return ports_.store.is_owned(run);
 }
 
 Result<dag::TaskOrdinal> RunService::find_task(const dag::Plan& plan, const std::string& path) {

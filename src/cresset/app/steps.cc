@@ -8,12 +8,15 @@
 #include "cresset/app/failure_text.h"
 #include "cresset/base/check.h"
 #include "cresset/codec/run_json.h"
+#include "cresset/dag/imports.h"
 #include "cresset/text/json.h"
 
 namespace cresset::app {
 
 namespace {
 
+constexpr const char* kRunIdVariable = "CRESSET_RUN_ID";
+constexpr const char* kTaskVariable = "CRESSET_TASK";
 constexpr Duration kStopGrace = std::chrono::seconds(5);
 // Of all output parameters of a step: they become part of an event, six times as long at worst.
 constexpr std::int64_t kOutputBytesMax = 64 << 20;
@@ -25,6 +28,21 @@ std::string raw_path(const std::string& uri) {
 
 bool declares(const std::vector<std::pair<std::string, std::string>>& env, std::string_view name) {
   return std::ranges::any_of(env, [&](const auto& variable) { return variable.first == name; });
+}
+
+// "2 CPUs, 4096 MiB of memory and 1 GPU"
+std::string to_text(const ports::SlotRequest& slots) {
+  const auto counted = [](auto count, std::string_view unit) {
+    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+  };
+  std::string out = counted(static_cast<double>(slots.cpu_millis) / 1000, "CPU");
+  const bool has_memory = slots.memory_bytes > 0;
+  if (has_memory) {
+    out += fmt::format("{}{} MiB of memory", slots.gpus > 0 ? ", " : " and ",
+                       slots.memory_bytes >> 20);
+  }
+  if (slots.gpus > 0) out += " and " + counted(slots.gpus, "GPU");
+  return out;
 }
 
 // What the executor runs; volumes and imports are file jobs.
@@ -41,6 +59,7 @@ struct Steps::Work {
   dag::LeafTask leaf;
   std::uint32_t attempt = 0;  // 0: a cache look-up
   bool adopt_only = false;
+  bool queued = false;     // counted by the queue of starts: has not been seen running
   bool executing = false;  // the executor has it
   bool stopping = false;
   bool killing = false;
@@ -49,7 +68,14 @@ struct Steps::Work {
   std::vector<std::pair<std::string, std::string>> secret_env;
   std::vector<ports::Mount> mounts;
   std::string python;
+  std::string python_fingerprint;
   dag::ExpectedOutputs expected;
+  // Why it cannot be started, while the executor is asked whether an earlier engine did.
+  struct Unfit {
+    model::Failure failure;
+    bool permanent = false;
+  };
+  std::optional<Unfit> unfit;
   std::optional<ports::Exit> exit;
   std::optional<WallTime> ended_at;
   model::Bindings outputs;
@@ -63,7 +89,8 @@ Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string r
       options_(std::move(options)),
       runtime_dir_(std::move(runtime_dir)),
       token_(token),
-      ports_(ports) {}
+      ports_(ports),
+      next_job_(ports.first_job) {}
 
 Steps::~Steps() = default;
 
@@ -88,10 +115,11 @@ void Steps::look_up(dag::TaskOrdinal task) {
     return miss();
   }
   if (!*match) return miss();
-  auto decoded = text::parse_json(
-                     (*match)->step.outputs,
-                     {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30})
-                     .and_then([](Value value) { return codec::decode_bindings(value); });
+  auto decoded =
+      text::parse_json(
+          (*match)->step.outputs,
+          {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30})
+          .and_then([this](Value value) { return codec::decode_bindings(value, home_.root()); });
   if (!decoded) return miss();
   work->outputs = *std::move(decoded);
   work->hit_from = (*match)->run;
@@ -135,6 +163,16 @@ Result<ports::Interpreter> Steps::interpreter() {
   return *interpreter_;
 }
 
+// A fan-out asks for the same one thousands of times at once: it is looked for on the disk once.
+const Result<ports::Program>& Steps::program(const std::string& name) {
+  auto known = programs_.find(name);
+  if (known == programs_.end()) {
+    known = programs_.emplace(name, ports_.environments.find_program(name, options_.path_variable))
+                .first;
+  }
+  return known->second;
+}
+
 Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   dag::Tooling tooling;
   tooling.env = options_.env;
@@ -149,9 +187,9 @@ Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   const auto& container = std::get<model::Container>(task.component->body);
   if (!lightweight(task) && !container.command.empty() &&
       container.command[0].find("{{$") == std::string::npos) {
-    CR_TRY(const ports::Program program,
-           ports_.environments.find_program(container.command[0], options_.path_variable));
-    tooling.program = program.fingerprint;
+    const Result<ports::Program>& found = program(container.command[0]);
+    if (!found) return found.error();
+    tooling.program = found->fingerprint;
   }
   return dag::make_cache_key(task, lightweight(task), tooling);
 }
@@ -171,21 +209,38 @@ void Steps::record(const Work& work, bool reusable) {
   record.key = known->second.key;
   record.parts = known->second.parts;
   record.reusable = reusable;
-  if (reusable) record.outputs = text::to_json(codec::encode(work.outputs));
+  if (reusable) record.outputs = text::to_json(codec::encode(work.outputs, home_.root()));
   harvest_.records.push_back(std::move(record));
   keys_.erase(known);
 }
 
 // ---- Start ----
 
-void Steps::start(dag::TaskOrdinal task, std::uint32_t attempt, bool adopt_only) {
+Steps::Work& Steps::add_work(dag::TaskOrdinal task, std::uint32_t attempt) {
   auto work = std::make_unique<Work>();
   work->serial = next_work_++;
   work->leaf = plan_.leaf(task);
   work->attempt = attempt;
-  work->adopt_only = adopt_only;
-  Work& stored = *(works_[task] = std::move(work));
-  begin(stored);
+  return *(works_[task] = std::move(work));
+}
+
+void Steps::start(dag::TaskOrdinal task, std::uint32_t attempt, bool adopt_only) {
+  // What has been running holds its slots already: it waits behind nothing.
+  if (adopt_only) {
+    Work& work = add_work(task, attempt);
+    work.adopt_only = true;
+    return begin(work);
+  }
+  queue_.add(plan_.component(task), {task, attempt});
+  start_held();
+}
+
+void Steps::start_held() {
+  while (const auto next = queue_.take()) {
+    Work& work = add_work(next->task, next->attempt);
+    work.queued = true;
+    begin(work);
+  }
 }
 
 void Steps::begin(Work& work) {
@@ -200,7 +255,7 @@ void Steps::begin_container(Work& work) {
   if (work.adopt_only) return execute(work);  // what it needed to start, it has had
   const std::string attempt_dir = home_.attempt_dir(attempt_id(work));
   auto settings = cluster_settings(work.leaf, work.attempt, home_, attempt_dir, plan_.context());
-  if (!settings) return fail(work, {settings.error().text(), {}}, true);
+  if (!settings) return fail_to_start(work, {settings.error().text(), {}}, true);
   work.settings = *std::move(settings);
   if (work.settings.key_files.empty()) return take_keys(work, ports::FileContents{});
   ports::ReadFiles job;
@@ -217,9 +272,9 @@ void Steps::take_keys(Work& work, const ports::FileAnswer& answer) {
     if (contents[i]) {
       work.secret_env.emplace_back(key.env, *contents[i]);
     } else if (!key.optional) {
-      return fail(work,
-                  {fmt::format("{} is not there: put it into the file {}", key.what, key.path), {}},
-                  true);
+      return fail_to_start(
+          work, {fmt::format("{} is not there: put it into the file {}", key.what, key.path), {}},
+          true);
     }
   }
   if (work.settings.mounts.empty()) return take_mounts(work, ports::PathKinds{});
@@ -236,7 +291,7 @@ void Steps::take_mounts(Work& work, const ports::FileAnswer& answer) {
     if (kinds[i] == ports::PathKinds::Kind::kFolder || mount.create) {
       work.mounts.push_back(mount.mount);
     } else if (!mount.optional) {
-      return fail(
+      return fail_to_start(
           work,
           {fmt::format("{} is not there: make the folder {}", mount.what, mount.mount.source), {}},
           true);
@@ -249,13 +304,15 @@ void Steps::prepare_environment(Work& work) {
   const std::optional<dag::Lightweight>& component = lightweight(work.leaf);
   if (!component) return execute(work);
   auto base = interpreter();
-  if (!base) return fail(work, {base.error().text(), {}}, true);
+  if (!base) return fail_to_start(work, {base.error().text(), {}}, true);
   work.python = base->executable;
+  work.python_fingerprint = base->fingerprint;
   if (component->requirements.empty()) return execute(work);
   ports::EnvironmentSpec spec{*base, component->requirements, component->index_urls,
                               component->trusted_hosts, options_.offline};
   const std::uint64_t job = next_job_++;
   jobs_[job] = {work.leaf.ordinal, work.serial, nullptr};
+  harvest_.waits.push_back({work.leaf.ordinal, "its environment"});
   ports_.environments.prepare(job, std::move(spec));
 }
 
@@ -270,9 +327,19 @@ void Steps::on_environment(const ports::EnvironmentReady& ready) {
     // The tool's last words follow the cause on lines of their own.
     const std::string text = ready.answer.error().text();
     const std::size_t cut = std::min(text.find('\n'), text.size());
-    return fail(work, {text.substr(0, cut), text.substr(std::min(cut + 1, text.size()))}, true);
+    return fail_to_start(work, {text.substr(0, cut), text.substr(std::min(cut + 1, text.size()))},
+                         true);
   }
   work.python = ready.answer->python;
+  work.python_fingerprint = ready.answer->fingerprint;
+  execute(work);
+}
+
+// An engine that died may have started it all the same: then that counts, and nothing is left
+// running behind the back of a run that goes on.
+void Steps::fail_to_start(Work& work, model::Failure failure, bool permanent) {
+  work.unfit = Work::Unfit{std::move(failure), permanent};
+  work.adopt_only = true;
   execute(work);
 }
 
@@ -297,6 +364,13 @@ void Steps::execute(Work& work) {
   spec.env = environment_of(work, *launch);
   spec.argv = std::move(launch->argv);
   spec.work_dir = home_.work_dir(id);
+  spec.fresh = {spec.work_dir,
+                places.artifact_dir,
+                places.attempt_dir + "/outputs",
+                places.attempt_dir + "/scratch",
+                work.expected.metadata_path,
+                home_.left_in_home(id),
+                home_.left_in_tmp(id)};
   spec.folders = std::move(launch->folders);
   if (!declares(spec.env, "HOME")) spec.scratch.push_back({"HOME", home_.left_in_home(id)});
   if (!declares(spec.env, "TMPDIR")) spec.scratch.push_back({"TMPDIR", home_.left_in_tmp(id)});
@@ -307,14 +381,26 @@ void Steps::execute(Work& work) {
   for (dag::LaunchFile& file : launch->files)
     spec.files.push_back({std::move(file.path), std::move(file.content)});
   spec.mounts = work.mounts;
+  spec.warm = warm_start(work);
   spec.log_path = home_.log_path(id);
   spec.log_cap_bytes = options_.log_cap_bytes;
   spec.slots = {launch->resources.cpu_millis, launch->resources.memory_bytes,
                 launch->resources.gpus};
   spec.run_cpu_millis_max = options_.jobs * 1000;
+  if (!spec.adopt_only) harvest_.waits.push_back({work.leaf.ordinal, to_text(spec.slots)});
   work.executing = true;
   ports_.executor.start(std::move(spec));
   if (work.stopping) stop_executing(work);
+}
+
+// Only what Cresset runs in an interpreter of its own choice can begin in one that waits.
+std::optional<ports::WarmStart> Steps::warm_start(const Work& work) {
+  const std::optional<dag::Lightweight>& component = lightweight(work.leaf);
+  if (!component || options_.cold) return std::nullopt;
+  return ports::WarmStart{runtime_dir_ + "/cresset_zygote.py",
+                          work.python_fingerprint,
+                          dag::imported_packages(component->source),
+                          {kRunIdVariable, kTaskVariable}};
 }
 
 void Steps::stop_executing(const Work& work) {
@@ -338,8 +424,8 @@ std::vector<std::pair<std::string, std::string>> Steps::environment_of(
       {"PIP_DISABLE_PIP_VERSION_CHECK", "1"},
       {"HF_HOME", home_.model_cache_dir() + "/huggingface"},
       {"TORCH_HOME", home_.model_cache_dir() + "/torch"},
-      {"CRESSET_RUN_ID", plan_.context().id.str()},
-      {"CRESSET_TASK", work.leaf.path},
+      {kRunIdVariable, plan_.context().id.str()},
+      {kTaskVariable, work.leaf.path},
   };
   auto add = [&out](const std::vector<std::pair<std::string, std::string>>& more) {
     for (const auto& [name, value] : more) {
@@ -355,6 +441,8 @@ std::vector<std::pair<std::string, std::string>> Steps::environment_of(
 }
 
 void Steps::stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill) {
+  if (!works_.contains(task) && queue_.remove(plan_.component(task), {task, attempt}))
+    begin(add_work(task, attempt));
   auto found = works_.find(task);
   if (found == works_.end() || found->second->attempt != attempt) return;
   Work& work = *found->second;
@@ -376,8 +464,10 @@ void Steps::on(const ports::AttemptRunning& event) {
   if (event.id.run != plan_.context().id || found == works_.end() ||
       found->second->attempt != event.id.attempt)
     return;
+  Work& work = *found->second;
+  if (std::exchange(work.queued, false)) queue_.on_begun(*work.leaf.component);
   for (const std::string& notice : event.notices)
-    harvest_.notices.push_back(found->second->leaf.path + ": " + notice);
+    harvest_.notices.push_back(work.leaf.path + ": " + notice);
   harvest_.events.push_back({dag::AttemptRunning{event.id.task, event.id.attempt}, event.at});
 }
 
@@ -390,6 +480,8 @@ void Steps::on(const ports::AttemptExited& event) {
   if (work.exit) return;
   work.exit = event.exit;
   work.ended_at = event.at;
+  if (work.unfit && event.exit.kind == ports::Exit::Kind::kLost)
+    return fail(work, std::move(work.unfit->failure), work.unfit->permanent);
   if (event.exit.log_truncated) {
     harvest_.notices.push_back(
         fmt::format("{}: output is missing from its log: the cap of {} bytes was reached, or the "
@@ -467,6 +559,7 @@ void Steps::fail(Work& work, model::Failure failure, bool permanent, bool lost) 
 
 void Steps::finish(Work& work) {
   if (work.executing) harvest_.ended.push_back(attempt_id(work));
+  if (work.queued) queue_.on_begun(*work.leaf.component);
   works_.erase(work.leaf.ordinal);
 }
 
@@ -501,12 +594,15 @@ void Steps::begin_import(Work& work) {
   }
   work.outputs.artifacts[artifact.name] = {artifact};
   if (!is_local) return succeed(work);
-  if (!download) return take_import_copy(work, ports::Done{});
+  if (!download) return digest_import(work, false);
   submit(work, ports::CopyPath{source, raw_path(artifact.uri)}, &Steps::take_import_copy);
 }
 
-void Steps::take_import_copy(Work& work, const ports::FileAnswer&) {
-  submit(work, ports::DigestPaths{dag::artifact_paths(work.outputs), false},
+void Steps::take_import_copy(Work& work, const ports::FileAnswer&) { digest_import(work, true); }
+
+// What lies elsewhere is its owner's; a copy is ours, and has to survive a power cut.
+void Steps::digest_import(Work& work, bool is_copy) {
+  submit(work, ports::DigestPaths{dag::artifact_paths(work.outputs), is_copy},
          &Steps::take_import_digest);
 }
 
@@ -563,23 +659,30 @@ void Steps::on_file(const ports::FileJobDone& done) {
   if (found == works_.end() || found->second->serial != waiting.mapped().work) return;
   Work& work = *found->second;
   // How the step ended is known, whatever became of its log.
-  if (!done.answer && waiting.mapped().next == &Steps::take_tail)
-    return take_tail(work, ports::Tail{});
+  const Continue next = waiting.mapped().next;
+  if (!done.answer && next == &Steps::take_tail) return take_tail(work, ports::Tail{});
+  const bool is_to_start = next == &Steps::take_keys || next == &Steps::take_mounts;
+  if (!done.answer && is_to_start) {
+    if (work.executing) return;  // it was stopped meanwhile
+    return fail_to_start(work, {done.answer.error().text(), {}}, false);
+  }
   if (!done.answer) {
     // Whether the step's outputs are safe is not known: that is a failure of the attempt, with the
     // file system's own words.
     return fail(work, {done.answer.error().text(), {}}, false);
   }
-  (this->*waiting.mapped().next)(work, *done.answer);
+  (this->*next)(work, *done.answer);
 }
 
 Result<Steps::Harvest> Steps::poll() {
+  programs_.clear();
   CR_TRY(const std::vector<ports::ExecutorEvent> executor_events, ports_.executor.poll());
   for (const ports::ExecutorEvent& event : executor_events) {
     std::visit([this](const auto& what) { on(what); }, event);
   }
   for (const ports::FileJobDone& done : ports_.files.poll()) on_file(done);
   for (const ports::EnvironmentReady& ready : ports_.environments.poll()) on_environment(ready);
+  start_held();
   return std::exchange(harvest_, {});
 }
 

@@ -11,6 +11,7 @@
 #include "cresset/app/cluster_settings.h"
 #include "cresset/app/home.h"
 #include "cresset/app/run_options.h"
+#include "cresset/app/start_queue.h"
 #include "cresset/dag/cache_key.h"
 #include "cresset/dag/launch.h"
 #include "cresset/dag/outputs.h"
@@ -36,10 +37,17 @@ class Steps {
     ports::Executor& executor;
     ports::FileWorker& files;
     ports::Environments& environments;
+    // An answer to what an earlier engine of this process has asked is nobody's: no two of them
+    // give their jobs the same numbers.
+    std::uint64_t first_job = 1;
   };
   struct TimedEvent {
     dag::Event event;
     std::optional<WallTime> at;  // when it happened; nothing = now
+  };
+  struct Wait {
+    dag::TaskOrdinal task = 0;
+    std::string for_what;
   };
   struct Harvest {
     std::vector<TimedEvent> events;
@@ -47,6 +55,7 @@ class Steps {
     std::vector<model::AttemptId>
         ended;  // to be forgotten by the executor once the events are committed
     std::vector<std::string> notices;
+    std::vector<Wait> waits;
   };
 
   // `plan` and `home` outlive it. `token` fences the executor; `runtime_dir` is the unpacked
@@ -66,6 +75,8 @@ class Steps {
   struct Work;
   using Continue = void (Steps::*)(Work&, const ports::FileAnswer&);
 
+  Work& add_work(dag::TaskOrdinal task, std::uint32_t attempt);
+  void start_held();
   void begin(Work& work);
   void begin_import(Work& work);
   void begin_volume(Work& work, bool create);
@@ -74,6 +85,8 @@ class Steps {
   void take_mounts(Work& work, const ports::FileAnswer& answer);
   void prepare_environment(Work& work);
   void execute(Work& work);
+  std::optional<ports::WarmStart> warm_start(const Work& work);
+  void fail_to_start(Work& work, model::Failure failure, bool permanent);
   void stop_executing(const Work& work);
   void on(const ports::AttemptRunning& event);
   void on(const ports::AttemptExited& event);
@@ -81,6 +94,7 @@ class Steps {
   void take_digests(Work& work, const ports::FileAnswer& answer);
   void take_tail(Work& work, const ports::FileAnswer& answer);
   void take_import_copy(Work& work, const ports::FileAnswer& answer);
+  void digest_import(Work& work, bool is_copy);
   void take_import_digest(Work& work, const ports::FileAnswer& answer);
   void take_volume(Work& work, const ports::FileAnswer& answer);
   void verify(Work& work, const ports::FileAnswer& answer);
@@ -95,6 +109,7 @@ class Steps {
 
   const std::optional<dag::Lightweight>& lightweight(const dag::LeafTask& task);
   Result<dag::CacheKey> cache_key(const dag::LeafTask& task);
+  const Result<ports::Program>& program(const std::string& name);
   Result<ports::Interpreter> interpreter();
   std::vector<std::pair<std::string, std::string>> environment_of(const Work& work,
                                                                   const dag::Launch& launch) const;
@@ -109,6 +124,7 @@ class Steps {
   Ports ports_;
 
   std::unordered_map<dag::TaskOrdinal, std::unique_ptr<Work>> works_;
+  StartQueue queue_;
   struct Waiting {
     dag::TaskOrdinal task = 0;
     std::uint64_t work =
@@ -116,10 +132,11 @@ class Steps {
     Continue next = nullptr;
   };
   std::unordered_map<std::uint64_t, Waiting> jobs_;
-  std::uint64_t next_job_ = 1;
+  std::uint64_t next_job_;
   std::uint64_t next_work_ = 1;
   std::map<const model::Component*, std::optional<dag::Lightweight>> lightweights_;
   std::optional<ports::Interpreter> interpreter_;
+  std::map<std::string, Result<ports::Program>> programs_;  // found since the last poll()
   std::unordered_map<dag::TaskOrdinal, dag::CacheKey> keys_;
   Harvest harvest_;
 };

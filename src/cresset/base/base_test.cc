@@ -47,6 +47,10 @@ TEST(Error, ErrnoBecomesTheFittingCode) {
   };
   for (const auto& [number, code] : cases) EXPECT_EQ(errno_error(number, "x").code, code) << number;
   EXPECT_EQ(errno_error(ENOENT, "open /x").text(), "open /x: No such file or directory");
+  EXPECT_EQ(errno_error(ENOENT, "x").reason, "");
+  EXPECT_EQ(errno_error(EDQUOT, "x").reason, "disk.full");
+  EXPECT_EQ(errno_error(EROFS, "x").reason, "disk.read_only");
+  EXPECT_EQ(errno_error(EMFILE, "x").reason, "machine.busy");
 }
 
 Result<int> half(int n) {

@@ -5,6 +5,28 @@
 
 namespace cresset {
 
+namespace {
+
+std::string passing_reason(int errno_value) {
+  switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return "disk.full";
+    case EROFS:
+      return "disk.read_only";
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+      return "machine.busy";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
 std::string_view to_string(Code code) {
   switch (code) {
     case Code::kOk:
@@ -70,6 +92,7 @@ Error errno_error(int errno_value, std::string_view what) {
       break;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -92,7 +115,9 @@ Error errno_error(int errno_value, std::string_view what) {
     default:
       break;
   }
-  return make_error(code, "{}: {}", what, std::generic_category().message(errno_value));
+  Error error = make_error(code, "{}: {}", what, std::generic_category().message(errno_value));
+  error.reason = passing_reason(errno_value);
+  return error;
 }
 
 }  // namespace cresset

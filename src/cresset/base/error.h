@@ -62,7 +62,9 @@ template <class... Args>
   return Error{code, fmt::format(format, std::forward<Args>(args)...), {}, {}};
 }
 
-// "open /x: No such file or directory" with the code that fits the errno value.
+// "open /x: No such file or directory" with the code that fits the errno value. The reason is
+// "disk.full" (or a quota, or `ulimit -f`), "disk.read_only" or "machine.busy" (no descriptor,
+// memory or process left), where it is one of these: they pass.
 [[nodiscard]] Error errno_error(int errno_value, std::string_view what);
 
 }  // namespace cresset

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "cresset/text/suggest.h"
 
@@ -24,6 +25,12 @@ NamedText split_assignment(const std::string& option, const std::string& text) {
     throw CLI::ValidationError(option, fmt::format("expected name=value, got \"{}\"", text));
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::size_t count_of(const std::string& option, const std::string& text) {
+  auto count = app::parse_count(text);
+  if (!count) throw CLI::ValidationError(option, count.error().message);
+  return *count;
 }
 
 // One command line's worth of options: CLI11 writes into the verbs, `chosen` tells which was meant.
@@ -52,7 +59,10 @@ class Parser {
     add_env();
     add_rm();
     add_gc();
+    add_df();
     add_doctor();
+    add_backup();
+    add_restore();
     add_version();
     add_completion();
     add_internal();
@@ -118,6 +128,11 @@ class Parser {
     sub->add_option("TASK", task, std::string(kTaskHelp))->required(required)->type_name("");
   }
 
+  static void add_function(CLI::App* sub, std::string& function) {
+    sub->add_option("--function", function, "which pipeline of a .py file that has several")
+        ->type_name("NAME");
+  }
+
   static void add_parameters(CLI::App* sub, std::vector<NamedText>& parameters,
                              const std::string& description) {
     sub->add_option_function<std::vector<std::string>>(
@@ -136,9 +151,11 @@ class Parser {
   void add_run() {
     auto verb = std::make_shared<RunVerb>();
     CLI::App* sub = add("run", "runs a pipeline and follows it to its end", verb);
-    sub->add_option("FILE", verb->file, "compiled pipeline, YAML or JSON; - reads standard input")
+    sub->add_option("FILE", verb->file,
+                    "pipeline: Python source, or compiled to YAML or JSON; - reads standard input")
         ->required()
         ->type_name("");
+    add_function(sub, verb->function);
     add_parameters(sub, verb->parameters,
                    "a parameter: the text itself for a STRING, JSON for every other type");
     sub->add_option("--params", verb->parameters_file, "parameters from a YAML or JSON map")
@@ -149,16 +166,18 @@ class Parser {
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}).description(""))
         ->type_name("N");
     sub->add_option("--python", verb->python,
-                    "interpreter of the steps; else $CRESSET_PYTHON, $VIRTUAL_ENV, python3")
+                    "interpreter of steps and of FILE; else $CRESSET_PYTHON, $VIRTUAL_ENV, python3")
         ->type_name("PATH");
     sub->add_option("--env", verb->env, "a variable for every step; a bare NAME takes it from here")
         ->type_name("NAME[=VALUE]")
         ->expected(1)
         ->take_all();
     sub->add_flag("--no-cache", verb->no_cache, "runs every step, whatever the cache holds");
+    sub->add_flag("--cold", verb->cold, "a new Python for each step: no warm workers");
     sub->add_flag("--offline", verb->offline, "never builds an environment; a missing one fails");
     sub->add_flag("--fail-fast", verb->fail_fast, "starts nothing more once a task has failed");
     sub->add_flag("-d,--detach", verb->detach, "runs in the background and returns at once");
+    sub->add_flag("-w,--watch", verb->watch, "runs again whenever FILE is saved, until Ctrl-C");
     sub->add_option("--log-cap", verb->log_cap_mib, "cap of one step's log, in MiB (1024)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""))
         ->type_name("MIB");
@@ -172,16 +191,22 @@ class Parser {
   void add_validate() {
     auto verb = std::make_shared<ValidateVerb>();
     CLI::App* sub = add("validate", "checks a pipeline without running it", verb);
-    sub->add_option("FILE", verb->file, "compiled pipeline; - reads standard input")
+    sub->add_option("FILE", verb->file,
+                    "pipeline: Python source, or compiled to YAML or JSON; - reads standard input")
         ->required()
         ->type_name("");
+    add_function(sub, verb->function);
+    sub->add_option("--python", verb->python,
+                    "interpreter that compiles FILE; else $CRESSET_PYTHON, $VIRTUAL_ENV, python3")
+        ->type_name("PATH");
     add_format(sub, verb);
   }
 
   void add_ls() {
     auto verb = std::make_shared<LsVerb>();
     CLI::App* sub = add("ls", "lists runs, newest first", verb);
-    sub->add_option("-n,--limit", verb->limit, "at most so many")->type_name("N");
+    add_text(sub, "-n,--limit", "N", "at most so many; 0 shows all",
+             [verb](const std::string& text) { verb->limit = count_of("-n", text); });
     add_format(sub, verb);
   }
 
@@ -190,6 +215,7 @@ class Parser {
     CLI::App* sub = add("show", "shows a run, or one task of it", verb);
     add_run_name(sub, verb);
     add_task_name(sub, verb->task, false);
+    sub->add_flag("--timeline", verb->timeline, "draws where the time went, and the critical path");
     add_format(sub, verb);
   }
 
@@ -245,6 +271,10 @@ class Parser {
     add_run_name(sub, verb);
     add_task_name(sub, verb->task, true);
     add_parameters(sub, verb->parameters, "another value for one of the step's parameters");
+    CLI::Option* debugger =
+        sub->add_flag("--pdb", verb->debugger, "in Python's debugger, and not as a run");
+    sub->add_flag("--shell", verb->shell, "a shell in its place, and not as a run")
+        ->excludes(debugger);
     add_format(sub, verb);
   }
 
@@ -278,13 +308,70 @@ class Parser {
   void add_gc() {
     auto verb = std::make_shared<GcVerb>();
     CLI::App* sub = add("gc", "frees what no run needs any more", verb);
+    app::Retention& retention = verb->retention;
+    add_text(sub, "--older-than", "AGE", "removes finished runs that ended before that: 30d, 12h",
+             [&retention](const std::string& text) {
+               auto age = app::parse_age(text);
+               if (!age) throw CLI::ValidationError("--older-than", age.error().message);
+               retention.older_than = *age;
+             });
+    add_text(sub, "--keep-last", "N", "keeps the newest N runs of each pipeline, removes others",
+             [&retention](const std::string& text) {
+               retention.keep_last = count_of("--keep-last", text);
+             });
+    add_text(sub, "--max-size", "SIZE", "removes the oldest runs until the others take no more",
+             [&retention](const std::string& text) {
+               auto bytes = app::parse_size(text);
+               if (!bytes) throw CLI::ValidationError("--max-size", bytes.error().message);
+               retention.bytes_max = *bytes;
+             });
+    add_text(sub, "--pipeline", "NAME", "removes runs of this pipeline alone",
+             [&retention](const std::string& text) {
+               if (text.empty())
+                 throw CLI::ValidationError("--pipeline", "\"\" is no pipeline: name one");
+               retention.pipeline = text;
+             });
     sub->add_flag("-n,--dry-run", verb->dry_run, "says what would go, and removes nothing");
+    add_format(sub, verb);
+  }
+
+  static void add_text(CLI::App* sub, const std::string& name, const std::string& type,
+                       const std::string& description,
+                       const std::function<void(const std::string&)>& take) {
+    sub->add_option_function<std::string>(name, take, description)->type_name(type);
+  }
+
+  void add_df() {
+    auto verb = std::make_shared<DfVerb>();
+    CLI::App* sub = add("df", "shows what takes space in the home", verb);
+    add_text(sub, "-n,--limit", "N", "shows the largest N runs (10); 0 shows all",
+             [verb](const std::string& text) { verb->limit = count_of("-n", text); });
+    add_format(sub, verb);
+  }
+
+  void add_backup() {
+    auto verb = std::make_shared<BackupVerb>();
+    CLI::App* sub = add("backup", "writes the home to one file, while runs go on", verb);
+    sub->add_option("FILE", verb->file, "the file to make")->required()->type_name("");
+    sub->add_flag("-f,--force", verb->force, "replaces FILE when it is there");
+    add_format(sub, verb);
+  }
+
+  void add_restore() {
+    auto verb = std::make_shared<RestoreVerb>();
+    CLI::App* sub = add("restore", "makes a home, which must be empty, of a backup", verb);
+    sub->add_option("FILE", verb->file, "what `cresset backup` has made")
+        ->required()
+        ->type_name("");
     add_format(sub, verb);
   }
 
   void add_doctor() {
     auto verb = std::make_shared<DoctorVerb>();
-    add_format(add("doctor", "checks this machine and this home", verb), verb);
+    CLI::App* sub = add("doctor", "checks this machine and this home", verb);
+    sub->add_flag("--deep", verb->deep, "reads all that is stored: database, artifacts, leftovers");
+    sub->add_flag("--repair", verb->repair, "puts right what can be without loss; with --deep");
+    add_format(sub, verb);
   }
 
   void add_version() {
@@ -368,8 +455,9 @@ std::variant<Request, Help, UsageError> parse_command_line(std::vector<std::stri
 
 const std::vector<std::string>& verb_names() {
   static const std::vector<std::string> kNames = {
-      "run",   "validate", "ls",      "show", "logs", "wait", "artifacts", "cancel",  "resume",
-      "retry", "rerun",    "explain", "env",  "rm",   "gc",   "doctor",    "version", "completion"};
+      "run",    "validate", "ls",     "show",   "logs",    "wait",    "artifacts",
+      "cancel", "resume",   "retry",  "rerun",  "explain", "env",     "rm",
+      "gc",     "df",       "doctor", "backup", "restore", "version", "completion"};
   return kNames;
 }
 

@@ -95,6 +95,14 @@ TEST(CommandLine, SaysWhatIsWrong) {
       {{"show", "a", "b", "c"}, "c"},
       {{"env"}, "needs one of: ls, rm"},
       {{"completion", "tcsh"}, "tcsh"},
+      {{"gc", "--max-size", "500m"}, "\"500m\" is no size"},
+      {{"gc", "--max-size", "50g"}, "\"50g\" is no size"},
+      {{"gc", "--keep-last", "-1"}, "\"-1\" is no number"},
+      {{"gc", "--keep-last", "99999999999999999999"}, "is no number"},
+      {{"gc", "--pipeline", "", "--keep-last", "0"}, "\"\" is no pipeline"},
+      {{"df", "-n", "-1"}, "\"-1\" is no number"},
+      {{"df", "-n", "x"}, "\"x\" is no number"},
+      {{"ls", "--limit", "-1"}, "\"-1\" is no number"},
   };
   for (const auto& [words, expected] : cases)
     EXPECT_NE(refused(words).find(expected), std::string::npos) << refused(words);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "cresset/app/run_service.h"
@@ -24,6 +23,24 @@ std::vector<Attempt> in_order_of_start(const dag::Plan& plan) {
   std::vector<Attempt> out;
   for (const auto& [started, attempt] : timed) out.push_back(attempt);
   return out;
+}
+
+// "--- attempt 2 of 3, begun at 2026-11-30T08:00:00Z ---"
+std::string attempt_line(const dag::Plan& plan, const model::AttemptId& id, std::string_view path) {
+  const std::vector<model::AttemptView> history = plan.history(id.task);
+  std::string out = "---";
+  if (!path.empty()) out += fmt::format(" {}:", path);
+  if (id.attempt == 1) {
+    out += " again, with the group around it";
+  } else {
+    out += fmt::format(" attempt {}", id.attempt);
+    // There may be more to come.
+    if (is_final(plan.brief(id.task).state)) out += fmt::format(" of {}", history.size());
+  }
+  const auto& began = history.at(id.attempt - 1).started_at;
+  // Its output may come before word of its beginning.
+  if (began) out += fmt::format(", begun at {}", to_rfc3339(*began));
+  return out + " ---\n";
 }
 
 }  // namespace
@@ -59,8 +76,10 @@ Result<void> LogReader::read(const dag::Plan& plan) {
     }
     Cursor& cursor = known->second;
     if (cursor.drained) continue;
-    CR_TRY_VOID(read_attempt({plan.context().id, attempt.first, attempt.second}, cursor));
+    const model::AttemptId id = {plan.context().id, attempt.first, attempt.second};
+    CR_TRY_VOID(read_attempt(plan, id, cursor));
     if (live.contains(attempt)) continue;
+    begin(plan, id, cursor);
     cursor.drained = true;
     if (cursor.partial.empty()) continue;
     print_line(cursor, cursor.partial + "\n");
@@ -69,10 +88,21 @@ Result<void> LogReader::read(const dag::Plan& plan) {
   return {};
 }
 
-Result<void> LogReader::read_attempt(const model::AttemptId& id, Cursor& cursor) {
+// One without output has its line, too: else what comes next were taken for its output.
+void LogReader::begin(const dag::Plan& plan, const model::AttemptId& id, Cursor& cursor) {
+  if (std::exchange(cursor.begun, true) || task_.empty()) return;
+  if (printed_.insert(cursor.path).second && id.attempt == 1) return;
+  const std::string line =
+      attempt_line(plan, id, cursor.path == scope_ ? std::string_view() : cursor.path);
+  terminal_.out(look_.prefix ? fmt::format("{} | {}", cursor.path, line) : line);
+}
+
+Result<void> LogReader::read_attempt(const dag::Plan& plan, const model::AttemptId& id,
+                                     Cursor& cursor) {
   while (!terminal_.out_is_closed()) {
     CR_TRY(const std::string text, logs_.read(id, cursor.offset, kReadBytes));
     if (text.empty()) return {};
+    begin(plan, id, cursor);
     if (look_.timestamps) {
       CR_TRY(cursor.chunks, logs_.chunks(id));
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,14 @@ class LogReader {
   // no such task yet, nothing is read.
   LogReader(ports::LogStore& logs, Terminal& terminal, std::string task, Look look);
 
-  // Prints what has come since the last call. Each attempt's output stays together within a call.
+  // Prints what has come since the last call. Each attempt's output stays together within a call;
+  // where `task` is given, a line stands between attempts of one step.
   Result<void> read(const dag::Plan& plan);
   // Prints last lines that have no line break yet.
   void flush();
+
+  // Whether what is asked for includes the task at this path.
+  [[nodiscard]] bool in_scope(const std::string& path) const;
 
  private:
   struct Cursor {
@@ -36,12 +41,13 @@ class LogReader {
     std::string partial;
     std::vector<ports::LogChunk> chunks;
     bool drained = false;
+    bool begun = false;  // what stands above its log is printed
   };
-  Result<void> read_attempt(const model::AttemptId& id, Cursor& cursor);
+  Result<void> read_attempt(const dag::Plan& plan, const model::AttemptId& id, Cursor& cursor);
+  void begin(const dag::Plan& plan, const model::AttemptId& id, Cursor& cursor);
   void print_lines(Cursor& cursor, std::string_view text);
   void print_line(const Cursor& cursor, std::string_view line);
   bool find_scope(const dag::Plan& plan);
-  [[nodiscard]] bool in_scope(const std::string& path) const;
 
   ports::LogStore& logs_;
   Terminal& terminal_;
@@ -49,6 +55,7 @@ class LogReader {
   std::string scope_;  // its path, once it is known
   Look look_;
   std::map<std::pair<dag::TaskOrdinal, std::uint32_t>, Cursor> cursors_;
+  std::set<std::string> printed_;  // paths of which an attempt was printed
 };
 
 }  // namespace cresset::cli

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cresset/cli/command_line.h"
@@ -33,7 +34,10 @@ int carry_out(const Request& request, Session session) {
           [&](const EnvRmVerb& verb) { return env_rm(verb, session); },
           [&](const RmVerb& verb) { return rm(verb, session); },
           [&](const GcVerb& verb) { return gc(verb, session); },
+          [&](const DfVerb& verb) { return df(verb, session); },
           [&](const DoctorVerb& verb) { return doctor(verb, session); },
+          [&](const BackupVerb& verb) { return backup(verb, session); },
+          [&](const RestoreVerb& verb) { return restore(verb, session); },
           [&](const VersionVerb& verb) { return version(verb, session); },
           [&](const CompletionVerb& verb) { return completion(verb, session); },
           [&](const DriveVerb& verb) { return drive(verb, session); },
@@ -45,6 +49,9 @@ int carry_out(const Request& request, Session session) {
 }  // namespace
 
 int run_command_line(std::vector<std::string> words, Session session) {
+  const bool has_verb =
+      !words.empty() && std::ranges::find(verb_names(), words.front()) != verb_names().end();
+  const std::string verb = has_verb ? words.front() + " " : "";
   const auto parsed = parse_command_line(std::move(words));
   if (const auto* help = std::get_if<Help>(&parsed)) {
     session.terminal.out(help->text);
@@ -52,7 +59,7 @@ int run_command_line(std::vector<std::string> words, Session session) {
   }
   if (const auto* wrong = std::get_if<UsageError>(&parsed)) {
     session.terminal.err(
-        fmt::format("cresset: {}; `cresset --help` shows what there is\n", wrong->message));
+        fmt::format("cresset: {}; `cresset {}--help` shows what there is\n", wrong->message, verb));
     return kWrongUse;
   }
   const int status = carry_out(std::get<Request>(parsed), session);

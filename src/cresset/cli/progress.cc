@@ -8,9 +8,9 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "cresset/cli/progress_lines.h"
 #include "cresset/cli/style.h"
 #include "cresset/cli/task_tree.h"
 
@@ -18,10 +18,7 @@ namespace cresset::cli {
 
 namespace {
 
-using model::State;
-
 constexpr Duration kFrame = std::chrono::milliseconds(100);
-constexpr std::size_t kTailLines = 10;
 
 // Each notice once, however often an adapter repeats it.
 class Notices {
@@ -51,86 +48,38 @@ class QuietProgress final : public Progress {
 
 class PlainProgress final : public Progress {
  public:
-  explicit PlainProgress(Session session) : session_(session), style_(false, false) {}
+  explicit PlainProgress(Session session) : session_(session) {}
+
+  void on_attached(const dag::Plan& plan) override { print(lines_.attach(plan, now())); }
 
   void on_changes(const dag::Plan& plan, const std::vector<dag::TaskBrief>& changes) override {
-    std::string text;
-    for (const dag::TaskBrief& brief : changes) {
-      if (brief.state == State::kPending) continue;
-      // A loop's progress is told by its iterations.
-      const auto state = std::pair(brief.state, brief.attempt);
-      if (std::exchange(told_[brief.ordinal], state) == state) continue;
-      text += line(plan, brief);
-    }
-    if (!text.empty()) session_.terminal.err(text);
+    print(lines_.changes(plan, changes, now()));
+  }
+
+  void on_waiting(const dag::Plan&, dag::TaskOrdinal task, std::string_view for_what) override {
+    lines_.note_wait(task, for_what, now());
   }
 
   void on_notice(std::string_view text) override {
     if (notices_.is_new(text)) session_.terminal.err(fmt::format("note: {}\n", text));
   }
 
-  void on_tick(const dag::Plan&) override {
+  void on_tick(const dag::Plan& plan) override {
     if (session_.backend.hung_up()) session_.terminal.mute();
+    print(lines_.waits(plan, now()));
   }
 
   void finish() override {}
 
  private:
-  std::string line(const dag::Plan& plan, const dag::TaskBrief& brief) {
-    const WallTime now = session_.backend.clock().wall_now();
-    const Duration since = now - plan.started_at().value_or(now);
-    std::string out = fmt::format("{:>7}  {}: {}", to_short_text(std::max(Duration{0}, since)),
-                                  brief.path, verb(brief));
-    if (brief.state != State::kRunning) {
-      if (const std::string note = task_note(brief, now); !note.empty()) out += " (" + note + ")";
-    }
-    out += '\n';
-    // A group's failure is that of a step inside it, which has been told.
-    if (brief.state == State::kFailed && brief.error && !is_group(brief.kind)) {
-      out += fmt::format("         {}\n", printable_line(brief.error->message, 400, style_));
-      out += tail(brief.error->log_tail);
-    }
-    return out;
-  }
-
-  static std::string_view verb(const dag::TaskBrief& brief) {
-    switch (brief.state) {
-      case State::kRunning:
-        return "started";
-      case State::kSucceeded:
-        return "succeeded";
-      case State::kFailed:
-        return "failed";
-      case State::kSkipped:
-        return "skipped";
-      case State::kCanceled:
-        return "cancelled";
-      case State::kPending:
-        break;
-    }
-    return "pending";
-  }
-
-  std::string tail(std::string_view text) const {
-    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    std::size_t start = text.size();
-    for (std::size_t i = 0; i < kTailLines && start != std::string_view::npos && start > 0; ++i)
-      start = text.rfind('\n', start - 1);
-    if (start != std::string_view::npos && start < text.size()) text.remove_prefix(start);
-    while (!text.empty() && text.front() == '\n') text.remove_prefix(1);
-    std::string out;
-    while (!text.empty()) {
-      const std::size_t cut = text.find('\n');
-      out += fmt::format("         | {}\n", printable_line(text.substr(0, cut), 400, style_));
-      text = cut == std::string_view::npos ? std::string_view() : text.substr(cut + 1);
-    }
-    return out;
+  WallTime now() { return session_.backend.clock().wall_now(); }
+  void print(const std::string& text) {
+    if (!text.empty()) session_.terminal.err(text);
   }
 
   Session session_;
-  Style style_;
   Notices notices_;
-  std::map<dag::TaskOrdinal, std::pair<State, std::uint32_t>> told_;
+  ProgressLines lines_;
 };
 
 class LiveProgress final : public Progress {
@@ -140,8 +89,23 @@ class LiveProgress final : public Progress {
 
   ~LiveProgress() override { take_down(); }
 
+  void on_attached(const dag::Plan& plan) override {
+    for (const dag::TaskOrdinal task : plan.tasks()) {
+      const dag::TaskBrief brief = plan.brief(task);
+      if (!attached_) setbacks_told_[task] = brief.setbacks;
+      update(brief);
+    }
+    attached_ = true;
+  }
+
   void on_changes(const dag::Plan&, const std::vector<dag::TaskBrief>& changes) override {
-    for (const dag::TaskBrief& brief : changes) tree_.update(brief);
+    for (const dag::TaskBrief& brief : changes) update(brief);
+    attached_ = true;
+  }
+
+  void on_waiting(const dag::Plan& plan, dag::TaskOrdinal task,
+                  std::string_view for_what) override {
+    tree_.note_wait(plan.brief(task).path, for_what);
   }
 
   void on_notice(std::string_view text) override {
@@ -162,6 +126,16 @@ class LiveProgress final : public Progress {
   void finish() override { take_down(); }
 
  private:
+  void update(const dag::TaskBrief& brief) {
+    tree_.update(brief);
+    if (!brief.setback || setbacks_told_[brief.ordinal] >= brief.setbacks) return;
+    setbacks_told_[brief.ordinal] = brief.setbacks;
+    take_down();
+    session_.terminal.err(
+        fmt::format("{}: {}: {}\n", brief.path, setback_text(brief),
+                    printable_line(brief.setback->reason, kMessageColumns, style_)));
+  }
+
   void draw(const dag::Plan& plan) {
     const Terminal::Size size = session_.terminal.size();
     const WallTime now = session_.backend.clock().wall_now();
@@ -201,6 +175,8 @@ class LiveProgress final : public Progress {
   Style style_;
   Notices notices_;
   TaskTree tree_;
+  bool attached_ = false;
+  std::map<dag::TaskOrdinal, std::uint32_t> setbacks_told_;
   std::size_t frame_ = 0;
   std::size_t lines_up_ = 0;
   std::optional<TimePoint> drawn_at_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "cresset/cli/verbs.h"
+#include "cresset/text/json.h"
 
 namespace cresset::cli {
 
@@ -49,6 +50,10 @@ Result<std::string> read_all(int fd, const std::string& name) {
 int report(const Error& error, Session session) {
   session.terminal.err(fmt::format("cresset: {}\n", error.text()));
   return status_of(error.code);
+}
+
+void print_json(Session session, const Value& value) {
+  session.terminal.out(text::to_json_pretty(value) + "\n");
 }
 
 Result<model::RunId> find_run(const std::string& name, Session session) {

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "cresset/app/retention.h"
+
 // What each verb was asked to do: the command line as values.
 namespace cresset::cli {
 
@@ -16,6 +18,7 @@ using NamedText = std::pair<std::string, std::string>;
 
 struct RunVerb {
   std::string file;  // "-" = standard input
+  std::string function;
   std::vector<NamedText> parameters;
   std::string parameters_file;
   std::string name;
@@ -26,13 +29,17 @@ struct RunVerb {
   std::string success_word = "SUCCEEDED";
   bool no_cache = false;
   bool offline = false;
+  bool cold = false;
   bool fail_fast = false;
   bool detach = false;
+  bool watch = false;
   Format format = Format::kText;
 };
 
 struct ValidateVerb {
   std::string file;
+  std::string function;
+  std::string python;
   Format format = Format::kText;
 };
 struct LsVerb {
@@ -42,6 +49,7 @@ struct LsVerb {
 struct ShowVerb {
   std::string run;
   std::string task;
+  bool timeline = false;
   Format format = Format::kText;
 };
 struct LogsVerb {
@@ -75,6 +83,8 @@ struct RetryVerb {
 struct RerunVerb {
   std::string run;
   std::string task;
+  bool debugger = false;
+  bool shell = false;
   std::vector<NamedText> parameters;
   Format format = Format::kText;
 };
@@ -94,10 +104,26 @@ struct RmVerb {
   std::vector<std::string> runs;
 };
 struct GcVerb {
+  app::Retention retention;
   bool dry_run = false;
   Format format = Format::kText;
 };
 struct DoctorVerb {
+  bool deep = false;
+  bool repair = false;
+  Format format = Format::kText;
+};
+struct BackupVerb {
+  std::string file;
+  bool force = false;
+  Format format = Format::kText;
+};
+struct RestoreVerb {
+  std::string file;
+  Format format = Format::kText;
+};
+struct DfVerb {
+  std::size_t limit = 10;  // of the runs that text shows; 0 = all
   Format format = Format::kText;
 };
 struct VersionVerb {
@@ -118,6 +144,7 @@ struct KeeperVerb {
 using Request =
     std::variant<RunVerb, ValidateVerb, LsVerb, ShowVerb, LogsVerb, WaitVerb, ArtifactsVerb,
                  CancelVerb, ResumeVerb, RetryVerb, RerunVerb, ExplainVerb, EnvLsVerb, EnvRmVerb,
-                 RmVerb, GcVerb, DoctorVerb, VersionVerb, CompletionVerb, DriveVerb, KeeperVerb>;
+                 RmVerb, GcVerb, DfVerb, DoctorVerb, BackupVerb, RestoreVerb, VersionVerb,
+                 CompletionVerb, DriveVerb, KeeperVerb>;
 
 }  // namespace cresset::cli

@@ -37,6 +37,24 @@ std::string indented(std::string_view text, std::string_view indent) {
   return out;
 }
 
+// One line an attempt: how it went, when its process began and ended, how long that took, and why.
+std::string history_text(const std::vector<model::AttemptView>& history, WallTime now,
+                         const Style& style) {
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const model::AttemptView& attempt = history[i];
+    const bool waits = attempt.state == State::kPending;
+    rows.push_back({fmt::format("  {}", i + 1),
+                    style.paint(tone_of(attempt.state), attempt.lost ? "LOST"
+                                                        : waits      ? "WAITING"
+                                                                     : to_string(attempt.state)),
+                    time_text(attempt.started_at), time_text(attempt.finished_at),
+                    elapsed(attempt.started_at, attempt.finished_at, now),
+                    printable_line(attempt.reason, kMessageColumns, style)});
+  }
+  return "By attempt: state, start, end, time, why\n" + align(rows);
+}
+
 }  // namespace
 
 std::string short_id(const model::RunId& run) { return run.str().substr(0, kShortId); }
@@ -72,7 +90,8 @@ std::string summary_text(const model::RunView& run, WallTime now, const Style& s
   std::string out =
       fmt::format("Run {} ({}) {}\n", short_id(run.id),
                   printable_line(run.name, kValueColumns, style), outcome_text(run, now, style));
-  if (run.error) out += fmt::format("  {}\n", printable_line(run.error->message, 400, style));
+  if (run.error)
+    out += fmt::format("  {}\n", printable_line(run.error->message, kMessageColumns, style));
   out += bindings_text(run.outputs, style);
   const std::string id = short_id(run.id);
   if (run.state == State::kSucceeded) {
@@ -94,7 +113,7 @@ std::string show_run_text(const model::RunView& run, WallTime now, std::size_t c
                                 run.id.str(), printable_line(run.name, kValueColumns, style),
                                 outcome_text(run, now, style), to_rfc3339(run.created_at));
   if (run.error)
-    out += fmt::format("Error    {}\n", printable_line(run.error->message, 400, style));
+    out += fmt::format("Error    {}\n", printable_line(run.error->message, kMessageColumns, style));
   if (const std::string inputs = bindings_text(run.inputs, style); !inputs.empty())
     out += "Inputs\n" + inputs;
   if (const std::string outputs = bindings_text(run.outputs, style); !outputs.empty())
@@ -111,7 +130,9 @@ std::string show_run_text(const model::RunView& run, WallTime now, std::size_t c
   return out;
 }
 
-std::string show_task_text(const model::TaskView& task, WallTime now, const Style& style) {
+std::string show_task_text(const model::TaskView& task,
+                           const std::vector<model::AttemptView>& history, WallTime now,
+                           const Style& style) {
   std::string out = fmt::format(
       "Task      {}\nKind      {}\nState     {}{}\nAttempts  {}\nStarted   {}\n"
       "Finished  {}\nTook      {}\n",
@@ -121,6 +142,7 @@ std::string show_task_text(const model::TaskView& task, WallTime now, const Styl
   if (task.kind == model::TaskKind::kLoop)
     out += fmt::format("Items     {} of {} done\n", task.iterations_done, task.iterations);
   if (!task.reason.empty()) out += fmt::format("Reason    {}\n", task.reason);
+  if (history.size() > 1) out += history_text(history, now, style);
   if (task.error) {
     out += fmt::format("Error     {}\n", printable_line(task.error->message, 1000, style));
     std::string tail;

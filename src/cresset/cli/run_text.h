@@ -21,7 +21,10 @@ std::string summary_text(const model::RunView& run, WallTime now, const Style& s
 // Everything about a run: head, tasks as a tree, inputs and outputs.
 std::string show_run_text(const model::RunView& run, WallTime now, std::size_t columns,
                           const Style& style);
-std::string show_task_text(const model::TaskView& task, WallTime now, const Style& style);
+// `history`: its attempts.
+std::string show_task_text(const model::TaskView& task,
+                           const std::vector<model::AttemptView>& history, WallTime now,
+                           const Style& style);
 
 // "  accuracy = 0.98" a parameter, "  model: file:///…" an artifact.
 std::string bindings_text(const model::Bindings& bindings, const Style& style);

@@ -62,10 +62,34 @@ TEST(RunText, ShowTaskHasErrorAndLog) {
   task.state = State::kFailed;
   task.attempts = 2;
   task.error = model::Failure{"exit status 3", "line 1\nline 2\n"};
-  const std::string text = show_task_text(task, WallTime{}, kPlain);
+  const std::string text = show_task_text(task, {}, WallTime{}, kPlain);
   EXPECT_NE(text.find("Error     exit status 3\n  | line 1\n  | line 2\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("Attempts  2"), std::string::npos);
+}
+
+TEST(RunText, ShowTaskTellsHowEachAttemptWent) {
+  const auto at = [](int second) { return WallTime(std::chrono::seconds(second)); };
+  model::TaskView task;
+  task.path = "train";
+  task.state = State::kRunning;
+  task.attempts = 3;
+  const std::string text =
+      show_task_text(task,
+                     {{State::kFailed, true, "its keeper was killed", at(0), at(2)},
+                      {State::kFailed, false, "exit status 1", at(3), at(4)},
+                      {State::kPending, false, {}, {}, {}}},
+                     at(9), kPlain);
+  EXPECT_NE(
+      text.find(
+          "By attempt: state, start, end, time, why\n"
+          "  1  LOST     1970-01-01T00:00:00.000000Z  1970-01-01T00:00:02.000000Z  2.0s         "
+          "its keeper was killed\n"
+          "  2  FAILED   1970-01-01T00:00:03.000000Z  1970-01-01T00:00:04.000000Z  1.0s         "
+          "exit status 1\n"
+          "  3  WAITING  -                            -                            not started"),
+      std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -132,6 +132,18 @@ std::string align(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
+std::vector<std::string_view> last_lines(std::string_view text, std::size_t count) {
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  std::vector<std::string_view> out;
+  while (!text.empty() && out.size() < count) {
+    const std::size_t cut = text.rfind('\n');
+    out.push_back(cut == std::string_view::npos ? text : text.substr(cut + 1));
+    text = cut == std::string_view::npos ? std::string_view() : text.substr(0, cut);
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
 std::string bytes_text(std::int64_t bytes) {
   constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   constexpr double kStep = 1024;

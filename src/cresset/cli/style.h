@@ -32,6 +32,10 @@ Style::Tone tone_of(model::State state);
 // What a step prints must not move the cursor or change colours: control characters but tab become
 // visible; at most `columns` characters, cut with an ellipsis.
 std::string printable_line(std::string_view line, std::size_t columns, const Style& style);
+// Of a message that stands on a line of its own.
+inline constexpr std::size_t kMessageColumns = 400;
+// The last `count` lines at most, without empty ones at the end.
+std::vector<std::string_view> last_lines(std::string_view text, std::size_t count);
 
 // Columns padded to their widest cell; the last is left as it is. One line a row.
 std::string align(const std::vector<std::vector<std::string>>& rows);

@@ -30,16 +30,10 @@ int rank(const dag::TaskBrief& brief) {
   }
 }
 
-std::vector<std::string_view> last_lines(std::string_view text, std::size_t count) {
-  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  std::vector<std::string_view> out;
-  while (!text.empty() && out.size() < count) {
-    const std::size_t cut = text.rfind('\n');
-    out.push_back(cut == std::string_view::npos ? text : text.substr(cut + 1));
-    text = cut == std::string_view::npos ? std::string_view() : text.substr(0, cut);
-  }
-  std::ranges::reverse(out);
-  return out;
+// Begun before, and not running now.
+bool is_between_attempts(const dag::TaskBrief& brief) {
+  return brief.state == State::kRunning &&
+         (brief.doing == model::Doing::kWaiting || brief.doing == model::Doing::kStarting);
 }
 
 }  // namespace
@@ -63,16 +57,29 @@ dag::TaskBrief to_brief(const model::TaskView& view) {
   brief.finished_at = view.finished_at;
   brief.iterations = view.iterations;
   brief.iterations_done = view.iterations_done;
+  brief.doing = view.doing;
+  brief.doing_since = view.doing_since;
   return brief;
 }
 
-std::string task_note(const dag::TaskBrief& brief, WallTime now) {
+std::string wait_text(std::string_view for_what) {
+  return for_what.empty() ? "waiting to start" : fmt::format("waiting for {}", for_what);
+}
+
+std::string task_note(const dag::TaskBrief& brief, WallTime now, std::string_view waits_for) {
   std::vector<std::string> parts;
   if (brief.kind == model::TaskKind::kLoop)
     parts.push_back(fmt::format("{}/{}", brief.iterations_done, brief.iterations));
   if (brief.cached) parts.emplace_back("cached");
   if (!brief.reason.empty()) parts.push_back(brief.reason);
-  if (brief.started_at && !brief.cached) {
+  if (is_between_attempts(brief) || brief.doing == model::Doing::kStarting || brief.retry_at) {
+    const Duration waited = now - brief.doing_since.value_or(now);
+    if (waited >= kWaitTold) {
+      parts.push_back(brief.doing == model::Doing::kStarting ? wait_text(waits_for)
+                                                             : "waiting to be tried again");
+      parts.push_back(to_short_text(waited));
+    }
+  } else if (brief.started_at && !brief.cached) {
     const WallTime end = brief.finished_at.value_or(now);
     parts.push_back(to_short_text(std::max(Duration{0}, Duration(end - *brief.started_at))));
   }
@@ -83,9 +90,13 @@ std::string task_note(const dag::TaskBrief& brief, WallTime now) {
 
 std::string counts_text(const dag::Plan::Counts& counts, const Style& style) {
   const std::pair<std::uint32_t, std::string_view> kinds[] = {
-      {counts.succeeded, "succeeded"}, {counts.cached, "cached"},   {counts.failed, "failed"},
-      {counts.canceled, "cancelled"},  {counts.skipped, "skipped"}, {counts.running, "running"},
-      {counts.pending, "pending"}};
+      {counts.succeeded, "succeeded"},
+      {counts.cached, "cached"},
+      {counts.failed, "failed"},
+      {counts.canceled, "cancelled"},
+      {counts.skipped, "skipped"},
+      {counts.running - counts.waiting, "running"},
+      {counts.pending + counts.waiting, "pending"}};
   std::string out;
   for (const auto& [count, word] : kinds) {
     if (count == 0) continue;
@@ -99,6 +110,7 @@ void TaskTree::update(const dag::TaskBrief& brief) {
   const auto known = by_path_.find(brief.path);
   if (known != by_path_.end()) {
     nodes_[known->second].brief = brief;
+    nodes_[known->second].waits_for.clear();
     return;
   }
   const std::size_t parent = find_parent(brief.path);
@@ -109,9 +121,14 @@ void TaskTree::update(const dag::TaskBrief& brief) {
     label = brief.path.substr(above.size());
     if (label.starts_with('/')) label.erase(0, 1);
   }
-  nodes_.push_back({brief, std::move(label), {}});
+  nodes_.push_back({brief, std::move(label), {}, {}});
   (parent == kNowhere ? roots_ : nodes_[parent].children).push_back(id);
   by_path_.emplace(brief.path, id);
+}
+
+void TaskTree::note_wait(std::string_view path, std::string_view for_what) {
+  const auto known = by_path_.find(path);
+  if (known != by_path_.end()) nodes_[known->second].waits_for = for_what;
 }
 
 // "a/loop[1]/b" stands below "a/loop[1]" where that is a task, else below "a/loop".
@@ -179,11 +196,13 @@ void TaskTree::append_lines(const Line& line, const Look& look, const Style& sty
   const std::string padding(label_width - indent.size() - width_of(label) + 2, ' ');
   const std::size_t used = label_width + 4;
   const std::size_t room = look.columns > used + 1 ? look.columns - used - 1 : 1;
-  out.push_back(
-      fmt::format("{}{} {}{}{}", indent,
-                  style.sign(node.brief.state, node.brief.cached, look.frame), label, padding,
-                  style.paint(Style::Tone::kDim,
-                              printable_line(task_note(node.brief, look.now), room, style))));
+  out.push_back(fmt::format(
+      "{}{} {}{}{}", indent,
+      style.sign(is_between_attempts(node.brief) ? State::kPending : node.brief.state,
+                 node.brief.cached, look.frame),
+      label, padding,
+      style.paint(Style::Tone::kDim,
+                  printable_line(task_note(node.brief, look.now, node.waits_for), room, style))));
   // A group's failure is that of a step below it, which tells the story itself.
   if (node.brief.state != State::kFailed || !node.brief.error) return;
   const bool told_below = std::ranges::any_of(node.children, [this](std::size_t child) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <string>
@@ -17,6 +18,8 @@ namespace cresset::cli {
 class TaskTree {
  public:
   void update(const dag::TaskBrief& brief);
+  // For what the task at this path waits, until its next update.
+  void note_wait(std::string_view path, std::string_view for_what);
   [[nodiscard]] bool empty() const { return nodes_.empty(); }
 
   struct Look {
@@ -35,6 +38,7 @@ class TaskTree {
   struct Node {
     dag::TaskBrief brief;
     std::string label;
+    std::string waits_for;
     std::vector<std::size_t> children;
   };
   struct Line {
@@ -59,7 +63,12 @@ bool is_group(model::TaskKind kind);
 dag::TaskBrief to_brief(const model::TaskView& view);
 
 // "3.2s", "3/8  3.2s", "cached", "its condition is false" …: what stands behind a task's name.
-std::string task_note(const dag::TaskBrief& brief, WallTime now);
+std::string task_note(const dag::TaskBrief& brief, WallTime now, std::string_view waits_for = {});
+
+// How long a step waits to start before that is worth a word.
+inline constexpr Duration kWaitTold = std::chrono::seconds(1);
+// "waiting for 1 CPU"; "waiting to start" where it is not known for what.
+std::string wait_text(std::string_view for_what);
 
 // "12 succeeded · 3 cached · 1 running"
 std::string counts_text(const dag::Plan::Counts& counts, const Style& style);

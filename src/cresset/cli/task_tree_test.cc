@@ -90,6 +90,32 @@ TEST(TaskTree, NoteSaysWhatMatters) {
   EXPECT_EQ(task_note(skipped, WallTime{}), "its condition is false");
 }
 
+TEST(TaskTree, TellsWhatAStepWaitsForOnceItHasWaitedAWhile) {
+  TaskTree tree;
+  auto task = brief("a", TaskKind::kContainer, State::kRunning);
+  task.attempt = 2;
+  task.started_at = WallTime(Duration(0));
+  task.doing = model::Doing::kStarting;
+  task.doing_since = WallTime(std::chrono::seconds(10));
+  tree.update(task);
+  const auto render = [&](int second) {
+    return joined(
+        tree.render({.now = WallTime(std::chrono::seconds(second)), .lines_max = 10}, kPlain));
+  };
+  EXPECT_EQ(render(10), ". a  attempt 2\n");
+  EXPECT_EQ(render(12), ". a  waiting to start  2.0s  attempt 2\n");
+  tree.note_wait("a", "1 CPU");
+  EXPECT_EQ(render(12), ". a  waiting for 1 CPU  2.0s  attempt 2\n");
+  task.doing = model::Doing::kRunning;
+  tree.update(task);
+  EXPECT_EQ(render(12), "| a  12.0s  attempt 2\n");
+}
+
+TEST(TaskTree, CountsAsPendingWhatWaitsForItsNextAttempt) {
+  EXPECT_EQ(counts_text({.pending = 2, .running = 3, .waiting = 1}, kPlain),
+            "2 running - 3 pending");
+}
+
 TEST(Style, CutsAndCleansLines) {
   const Style utf8(false, true);
   EXPECT_EQ(printable_line("abcdef", 6, utf8), "abcdef");

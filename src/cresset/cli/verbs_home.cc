@@ -5,29 +5,14 @@
 #include <utility>
 
 #include "cresset/cli/completion.h"
+#include "cresset/cli/meter.h"
 #include "cresset/cli/run_text.h"
 #include "cresset/cli/verbs.h"
-#include "cresset/text/json.h"
+#include "cresset/text/suggest.h"
 
 namespace cresset::cli {
 
 namespace {
-
-void print_json(Session session, const Value& value) {
-  session.terminal.out(text::to_json_pretty(value) + "\n");
-}
-
-std::string_view verdict_word(Check::Verdict verdict) {
-  switch (verdict) {
-    case Check::Verdict::kGood:
-      return "good";
-    case Check::Verdict::kWarning:
-      return "warning";
-    case Check::Verdict::kBad:
-      return "bad";
-  }
-  return {};
-}
 
 Result<std::vector<std::string>> matching_keys(const EnvRmVerb& verb,
                                                const std::vector<BuiltEnvironment>& known) {
@@ -53,6 +38,16 @@ Result<std::vector<std::string>> matching_keys(const EnvRmVerb& verb,
   return keys;
 }
 
+Value run_value(const app::StoredRun& run) {
+  const auto& ended = run.record.finished_at;
+  return Value::make_struct({{"id", run.record.id.str()},
+                             {"name", run.record.name},
+                             {"pipeline", run.record.pipeline},
+                             {"state", to_string(run.record.state)},
+                             {"finished_at", ended ? Value(to_rfc3339(*ended)) : Value()},
+                             {"bytes", run.bytes}});
+}
+
 // A run cannot go before those that took artifacts of it from the cache: as long as one more can
 // go, the others are tried again.
 Result<void> remove_all(app::RunService& service, std::vector<model::RunId> runs) {
@@ -72,6 +67,92 @@ Result<void> remove_all(app::RunService& service, std::vector<model::RunId> runs
     if (runs.size() == before) return *std::move(refused);
   }
   return {};
+}
+
+struct Freed {
+  std::vector<app::StoredRun> runs;
+  std::vector<app::Garbage> items;
+  [[nodiscard]] std::int64_t bytes() const {
+    std::int64_t sum = 0;
+    for (const app::StoredRun& run : runs) sum += run.bytes;
+    for (const app::Garbage& item : items) sum += item.bytes;
+    return sum;
+  }
+};
+
+Result<std::vector<app::StoredRun>> expire_runs(app::RunService& service, const GcVerb& verb,
+                                                Session session) {
+  std::int64_t count = 0;
+  Meter meter(session, "removing runs", Meter::Unit::kThings);
+  auto gone = service.expire(verb.retention, verb.dry_run,
+                             [&](const app::StoredRun&) { meter.show(++count, 0); });
+  meter.finish();
+  return gone;
+}
+
+// Fine for a script whose runs have all gone; a slip, otherwise.
+Result<void> note_unknown_pipeline(app::RunService& service, const std::string& wanted,
+                                   Session session) {
+  CR_TRY(const std::vector<ports::RunRecord> runs, service.list());
+  std::vector<std::string> known;
+  for (const ports::RunRecord& run : runs) {
+    if (run.pipeline == wanted) return {};
+    if (std::ranges::find(known, run.pipeline) == known.end()) known.push_back(run.pipeline);
+  }
+  session.terminal.err(fmt::format("note: there is no run of a pipeline \"{}\"{}\n", wanted,
+                                   text::did_you_mean_suffix(wanted, known)));
+  return {};
+}
+
+// With --dry-run, what would be freed.
+Result<Freed> free_space(const GcVerb& verb, Session session) {
+  Freed freed;
+  CR_TRY(app::RunService* const service, session.backend.service());
+  if (!verb.retention.pipeline.empty())
+    CR_TRY_VOID(note_unknown_pipeline(*service, verb.retention.pipeline, session));
+  if (!verb.retention.empty()) {
+    CR_TRY(freed.runs, expire_runs(*service, verb, session));
+  }
+  CR_TRY(freed.items, service->collect_garbage(verb.dry_run, freed.runs));
+  if (!verb.dry_run) CR_TRY_VOID(session.backend.remove_unfinished_environments());
+  return freed;
+}
+
+Value freed_value(const Freed& freed, bool dry_run) {
+  Value::List items;
+  Value::List runs;
+  for (const app::StoredRun& run : freed.runs) runs.push_back(run_value(run));
+  for (const app::Garbage& item : freed.items) {
+    items.push_back(
+        Value::make_struct({{"path", item.path}, {"what", item.what}, {"bytes", item.bytes}}));
+  }
+  return Value::make_struct({{"dry_run", dry_run},
+                             {"bytes", freed.bytes()},
+                             {"runs", Value(std::move(runs))},
+                             {"items", Value(std::move(items))}});
+}
+
+void print_freed(const Freed& freed, const GcVerb& verb, Session session) {
+  const std::size_t runs = freed.runs.size();
+  const std::size_t items = freed.items.size();
+  if (verb.dry_run) {
+    std::vector<std::vector<std::string>> rows;
+    for (const app::StoredRun& run : freed.runs) {
+      rows.push_back({bytes_text(run.bytes), fmt::format("a run of {}", run.record.pipeline),
+                      short_id(run.record.id)});
+    }
+    for (const app::Garbage& item : freed.items)
+      rows.push_back({bytes_text(item.bytes), item.what, item.path});
+    session.terminal.out(align(rows));
+  }
+  const std::string_view other = verb.retention.empty() ? "" : "other ";
+  if (!verb.retention.empty()) {
+    session.terminal.out(
+        fmt::format("{} {} with all files and ", runs, runs == 1 ? "run" : "runs"));
+  }
+  session.terminal.out(
+      fmt::format("{} {}{} {}, {}\n", items, other, items == 1 ? "folder" : "folders",
+                  verb.dry_run ? "would go" : "removed", bytes_text(freed.bytes())));
 }
 
 }  // namespace
@@ -144,67 +225,23 @@ int rm(const RmVerb& verb, Session session) {
 }
 
 int gc(const GcVerb& verb, Session session) {
-  std::vector<app::Garbage> garbage;
+  if (verb.retention.empty() && !verb.retention.pipeline.empty()) {
+    return report(make_error(Code::kInvalidArgument,
+                             "--pipeline says whose runs go, not which: add --older-than, "
+                             "--keep-last or --max-size"),
+                  session);
+  }
+  Freed freed;
   if (session.backend.home_exists()) {
-    auto service = session.backend.service();
-    if (!service) return report(service.error(), session);
-    auto found = (*service)->collect_garbage(verb.dry_run);
-    if (!found) return report(found.error(), session);
-    garbage = *std::move(found);
-    if (!verb.dry_run) {
-      auto unfinished = session.backend.remove_unfinished_environments();
-      if (!unfinished) return report(unfinished.error(), session);
-    }
+    auto done = free_space(verb, session);
+    if (!done) return report(done.error(), session);
+    freed = *std::move(done);
   }
-  std::int64_t bytes = 0;
-  for (const app::Garbage& item : garbage) bytes += item.bytes;
   if (verb.format == Format::kJson) {
-    Value::List list;
-    for (const app::Garbage& item : garbage) {
-      list.push_back(
-          Value::make_struct({{"path", item.path}, {"what", item.what}, {"bytes", item.bytes}}));
-    }
-    print_json(session, Value::make_struct({{"dry_run", verb.dry_run},
-                                            {"bytes", bytes},
-                                            {"items", Value(std::move(list))}}));
-    return kFine;
-  }
-  if (verb.dry_run) {
-    std::vector<std::vector<std::string>> rows;
-    for (const app::Garbage& item : garbage)
-      rows.push_back({bytes_text(item.bytes), item.what, item.path});
-    session.terminal.out(align(rows));
-  }
-  session.terminal.out(fmt::format("{} {} {}, {}\n", garbage.size(),
-                                   garbage.size() == 1 ? "folder" : "folders",
-                                   verb.dry_run ? "would go" : "removed", bytes_text(bytes)));
-  return kFine;
-}
-
-int doctor(const DoctorVerb& verb, Session session) {
-  const std::vector<Check> checks = session.backend.examine();
-  if (verb.format == Format::kJson) {
-    Value::List list;
-    for (const Check& check : checks) {
-      list.push_back(Value::make_struct({{"name", check.name},
-                                         {"verdict", verdict_word(check.verdict)},
-                                         {"finding", check.finding},
-                                         {"help", check.help}}));
-    }
-    print_json(session, Value(std::move(list)));
+    print_json(session, freed_value(freed, verb.dry_run));
   } else {
-    const Style style(session.terminal.out_colour(), session.terminal.utf8());
-    std::vector<std::vector<std::string>> rows;
-    for (const Check& check : checks) {
-      const Style::Tone tone = check.verdict == Check::Verdict::kGood  ? Style::Tone::kGood
-                               : check.verdict == Check::Verdict::kBad ? Style::Tone::kBad
-                                                                       : Style::Tone::kStrong;
-      rows.push_back({style.paint(tone, verdict_word(check.verdict)), check.name,
-                      check.finding + (check.help.empty() ? "" : "; " + check.help)});
-    }
-    session.terminal.out(align(rows));
+    print_freed(freed, verb, session);
   }
-  // Nothing was asked wrongly and nothing was lost; a script reads the verdicts.
   return kFine;
 }
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 
@@ -34,6 +36,21 @@ class LogObserver final : public app::RunObserver {
   std::optional<Error> error_;
 };
 
+// An empty answer would say that the step said nothing.
+Result<void> tell_of_lost_logs(app::RunService& service, const model::RunId& run,
+                               const LogReader& reader, Session session) {
+  CR_TRY(const std::vector<model::AttemptId> lost, service.lost_logs(run));
+  if (lost.empty()) return {};
+  CR_TRY(const std::unique_ptr<dag::Plan> plan, service.plan(run));
+  for (const model::AttemptId& id : lost) {
+    const std::string path = plan->brief(id.task).path;
+    if (!reader.in_scope(path)) continue;
+    session.terminal.err(
+        fmt::format("note: the log of {}, attempt {}, is gone\n", path, id.attempt));
+  }
+  return {};
+}
+
 }  // namespace
 
 int logs(const LogsVerb& verb, Session session) {
@@ -65,6 +82,8 @@ int logs(const LogsVerb& verb, Session session) {
     if (auto read = reader.read(**ended); !read) return report(read.error(), session);
   }
   reader.flush();
+  if (auto told = tell_of_lost_logs(**service, *run, reader, session); !told)
+    return report(told.error(), session);
   return kFine;
 }
 

@@ -5,114 +5,17 @@
 #include <optional>
 #include <utility>
 
-#include "cresset/app/read_pipeline.h"
-#include "cresset/cli/interpreter.h"
 #include "cresset/cli/log_reader.h"
+#include "cresset/cli/prepare_run.h"
 #include "cresset/cli/progress.h"
 #include "cresset/cli/run_text.h"
-#include "cresset/cli/task_tree.h"
 #include "cresset/cli/verbs.h"
-#include "cresset/codec/parameters.h"
-#include "cresset/codec/run_json.h"
-#include "cresset/text/json.h"
 
 namespace cresset::cli {
 
 namespace {
 
 constexpr Duration kEngineExpected = std::chrono::seconds(2);
-
-// ---- What `run` was given ----
-
-Result<app::RunOptions> options_of(const RunVerb& verb, Session session) {
-  app::RunOptions options;
-  options.use_cache = !verb.no_cache;
-  options.offline = verb.offline;
-  options.fail_fast = verb.fail_fast;
-  options.jobs = verb.jobs;
-  options.success_word = verb.success_word;
-  options.log_cap_bytes = verb.log_cap_mib << 20;
-  const auto variable = [&session](const char* name) { return session.backend.variable(name); };
-  options.python = verb.python.empty() ? default_interpreter(session.backend) : verb.python;
-  if (const auto path = variable("PATH")) options.path_variable = *path;
-  for (const char* name : {"LC_ALL", "LANG"}) {
-    if (const auto locale = variable(name); locale && !locale->empty()) {
-      options.locale = *locale;
-      break;
-    }
-  }
-  for (const std::string& text : verb.env) {
-    const std::size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
-    if (name.empty())
-      return make_error(Code::kInvalidArgument, "--env expects NAME or NAME=VALUE, got \"{}\"",
-                        text);
-    if (equals != std::string::npos) {
-      options.env.emplace_back(name, text.substr(equals + 1));
-      continue;
-    }
-    const std::optional<std::string> value = session.backend.variable(name);
-    if (!value) {
-      return make_error(Code::kInvalidArgument,
-                        "--env {}: there is no such variable here; --env {}=VALUE gives it one",
-                        name, name);
-    }
-    options.env.emplace_back(name, *value);
-  }
-  return options;
-}
-
-// Later ones win: the file's own (PipelineJob), --params, -p.
-Result<model::ByName<Value>> given_parameters(const RunVerb& verb,
-                                              const model::Pipeline& pipeline) {
-  model::ByName<Value> given = pipeline.job_parameters;
-  if (!verb.parameters_file.empty()) {
-    CR_TRY(const std::string text, read_file(verb.parameters_file));
-    auto from_file = codec::read_parameters_file(text);
-    if (!from_file) return std::move(from_file).error().with("{}", verb.parameters_file);
-    for (auto& [name, value] : *from_file) given.insert_or_assign(name, std::move(value));
-  }
-  for (const auto& [name, text] : verb.parameters) {
-    const auto declared = pipeline.root.input_parameters.find(name);
-    // An unknown name is refused by resolve_inputs(), together with a suggestion.
-    if (declared == pipeline.root.input_parameters.end()) {
-      given.insert_or_assign(name, Value(text));
-      continue;
-    }
-    CR_TRY(Value value, codec::parse_parameter_text(name, declared->second.type, text));
-    given.insert_or_assign(name, std::move(value));
-  }
-  return codec::resolve_inputs(pipeline.root, std::move(given));
-}
-
-// ---- How a run is shown at its end ----
-
-int exit_status(const model::RunView& view) {
-  return view.state == model::State::kSucceeded ? kFine : kRunFailed;
-}
-
-void print_view(const model::RunView& view, Format format, Session session) {
-  Terminal& terminal = session.terminal;
-  if (format == Format::kJson) {
-    const Value value = codec::to_value(view);
-    terminal.out((terminal.out_is_terminal() ? text::to_json_pretty(value) : text::to_json(value)) +
-                 "\n");
-    return;
-  }
-  const Style style(terminal.out_colour(), terminal.utf8());
-  const WallTime now = session.backend.clock().wall_now();
-  // What the live display took down; elsewhere each change has its line already.
-  if (terminal.out_is_terminal() && !view.tasks.empty() && is_final(view.state)) {
-    TaskTree tree;
-    for (const model::TaskView& task : view.tasks) tree.update(to_brief(task));
-    TaskTree::Look look;
-    look.now = now;
-    look.columns = terminal.size().columns;
-    look.lines_max = 200;
-    for (const std::string& line : tree.render(look, style)) terminal.out(line + "\n");
-  }
-  terminal.out(summary_text(view, now, style));
-}
 
 int finish(Result<model::RunView> view, Format format, Session session) {
   if (!view) return report(view.error(), session);
@@ -126,7 +29,7 @@ int drive_and_print(app::RunService& service, const model::RunId& run, Format fo
   for (const std::string& notice : notices) progress->on_notice(notice);
   auto view = service.drive(run, *progress, session.backend.interrupts());
   progress->finish();
-  if (!view && view.error().code != Code::kAborted) {
+  if (!view && view.error().code != Code::kAborted && view.error().reason != "run.damaged") {
     session.terminal.err(
         fmt::format("cresset: the run is not lost: `cresset resume {}` goes on\n", short_id(run)));
   }
@@ -181,6 +84,7 @@ class WaitObserver final : public app::RunObserver {
         progress_(std::move(progress)),
         check_at_(session.backend.clock().now() + kEngineExpected) {}
 
+  void on_attached(const dag::Plan& plan) override { progress_->on_attached(plan); }
   void on_changes(const dag::Plan& plan, const std::vector<dag::TaskBrief>& changes) override {
     progress_->on_changes(plan, changes);
   }
@@ -213,39 +117,17 @@ class WaitObserver final : public app::RunObserver {
 }  // namespace
 
 int run(const RunVerb& verb, Session session) {
-  auto text = read_file(verb.file);
-  if (!text) return report(text.error(), session);
-  codec::ReadResult read = app::read_and_check(*text, verb.file);
-  std::vector<std::string> notices;
-  for (const codec::Diagnostic& diagnostic : read.diagnostics) {
-    if (diagnostic.severity == codec::Severity::kError || !read.pipeline) {
-      session.terminal.err(codec::render(diagnostic, *text));
-    } else {
-      notices.push_back(
-          fmt::format("{}:{}: {}", diagnostic.file, diagnostic.position.line, diagnostic.message));
-    }
-  }
-  if (!read.pipeline) return kWrongUse;
-
-  app::RunRequest request;
-  auto inputs = given_parameters(verb, *read.pipeline);
-  if (!inputs) return report(inputs.error(), session);
-  auto options = options_of(verb, session);
-  if (!options) return report(options.error(), session);
-  request.inputs.parameters = *std::move(inputs);
-  request.options = *std::move(options);
-  request.file_name = verb.file;
-  request.spec = *std::move(text);
-  request.pipeline = *std::move(read.pipeline);
-  request.name = verb.name;
-
+  if (verb.watch) return watch_run(verb, session);
+  PreparedRun prepared = prepare_run(verb, session, false);
+  if (prepared.status != kFine) return prepared.status;
   auto service = session.backend.service();
   if (!service) return report(service.error(), session);
-  auto created = (*service)->create(std::move(request));
+  auto created = (*service)->create(*std::move(prepared.request));
   if (!created) return report(created.error(), session);
-  if (!verb.detach) return drive_and_print(**service, *created, verb.format, session, notices);
+  if (!verb.detach)
+    return drive_and_print(**service, *created, verb.format, session, prepared.notices);
 
-  for (const std::string& notice : notices) session.terminal.err("note: " + notice + "\n");
+  for (const std::string& notice : prepared.notices) session.terminal.err("note: " + notice + "\n");
   if (auto started = session.backend.start_engine(*created); !started)
     return report(started.error(), session);
   auto view = (*service)->view(*created);
@@ -272,6 +154,7 @@ int retry(const RetryVerb& verb, Session session) {
 }
 
 int rerun(const RerunVerb& verb, Session session) {
+  if (verb.debugger || verb.shell) return rerun_by_hand(verb, session);
   auto run = find_run(verb.run, session);
   if (!run) return report(run.error(), session);
   auto service = session.backend.service();

@@ -1,7 +1,12 @@
 #include <fmt/format.h>
 
-#include "cresset/app/read_pipeline.h"
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "cresset/cli/pipeline_file.h"
 #include "cresset/cli/run_text.h"
+#include "cresset/cli/timeline.h"
 #include "cresset/cli/verbs.h"
 #include "cresset/codec/run_json.h"
 #include "cresset/text/json.h"
@@ -12,10 +17,6 @@ namespace {
 
 Style out_style(Session session) {
   return Style(session.terminal.out_colour(), session.terminal.utf8());
-}
-
-void print_json(Session session, const Value& value) {
-  session.terminal.out(text::to_json_pretty(value) + "\n");
 }
 
 Value parameters_value(const model::Component& root) {
@@ -29,10 +30,67 @@ Value parameters_value(const model::Component& root) {
   return out;
 }
 
+// What is the matter with an unfinished run that no process drives.
+struct Standstill {
+  bool interrupted = false;
+  bool damaged = false;
+};
+
+// One that was just made gets a moment to begin.
+Result<Standstill> find_standstill(const model::RunId& run, model::State state, WallTime created_at,
+                                   Session session) {
+  constexpr Duration kEngineExpected = std::chrono::seconds(2);
+  if (is_final(state)) return Standstill{};
+  const Duration age = session.backend.clock().wall_now() - created_at;
+  if (state == model::State::kPending && age < kEngineExpected) return Standstill{};
+  CR_TRY(app::RunService* const service, session.backend.service());
+  auto live = service->has_live_engine(run);
+  if (!live && live.error().code == Code::kNotFound) return Standstill{};  // removed meanwhile
+  if (!live) return std::move(live).error();
+  if (*live) return Standstill{};
+  // Its engine may have ended with it just now.
+  auto view = service->view(run);
+  if (view) return Standstill{.interrupted = !is_final(view->state)};
+  if (view.error().code == Code::kNotFound) return Standstill{};
+  // One run that cannot be read keeps no other from being listed.
+  if (view.error().reason == "run.damaged") return Standstill{.damaged = true};
+  return std::move(view).error();
+}
+
+std::string standstill_text(Standstill how, const model::RunId& run) {
+  if (how.damaged) return fmt::format("damaged: cresset show {}", short_id(run));
+  if (how.interrupted) return fmt::format("interrupted: cresset resume {}", short_id(run));
+  return {};
+}
+
 Result<model::RunView> load_view(const std::string& name, Session session) {
   CR_TRY(const model::RunId run, find_run(name, session));
   CR_TRY(app::RunService* const service, session.backend.service());
   return service->view(run);
+}
+
+int show_task(const ShowVerb& verb, Session session) {
+  auto run = find_run(verb.run, session);
+  if (!run) return report(run.error(), session);
+  auto service = session.backend.service();
+  if (!service) return report(service.error(), session);
+  auto plan = (*service)->plan(*run);
+  if (!plan) return report(plan.error(), session);
+  auto found = app::RunService::find_task(**plan, verb.task);
+  if (!found) return report(found.error(), session);
+  const model::TaskView task = (*plan)->view(*found);
+  const std::vector<model::AttemptView> history = (*plan)->history(*found);
+  if (verb.format == Format::kJson) {
+    Value value = codec::to_value(task);
+    Value::List attempts;
+    for (const model::AttemptView& attempt : history) attempts.push_back(codec::to_value(attempt));
+    value["history"] = Value(std::move(attempts));
+    print_json(session, value);
+    return kFine;
+  }
+  session.terminal.out(
+      show_task_text(task, history, session.backend.clock().wall_now(), out_style(session)));
+  return kFine;
 }
 
 // The view's tasks within one task's path; all of them for an empty name.
@@ -52,14 +110,34 @@ Result<std::vector<model::TaskView>> tasks_within(const std::string& run, const 
   return std::move(view.tasks);
 }
 
+int show_timeline(const ShowVerb& verb, Session session) {
+  auto view = load_view(verb.run, session);
+  if (!view) return report(view.error(), session);
+  if (!verb.task.empty()) {
+    auto tasks = tasks_within(view->id.str(), verb.task, session);
+    if (!tasks) return report(tasks.error(), session);
+    view->tasks = *std::move(tasks);
+  }
+  const Timeline timeline = make_timeline(*view, session.backend.clock().wall_now());
+  if (verb.format == Format::kJson) {
+    print_json(session, timeline_value(timeline));
+    return kFine;
+  }
+  TimelineLook look;
+  if (session.terminal.out_is_terminal()) look.columns = session.terminal.size().columns;
+  session.terminal.out(timeline_text(timeline, look, out_style(session)));
+  return kFine;
+}
+
 }  // namespace
 
 int validate(const ValidateVerb& verb, Session session) {
-  auto text = read_file(verb.file);
-  if (!text) return report(text.error(), session);
-  const codec::ReadResult read = app::read_and_check(*text, verb.file);
+  const PipelineReading reading =
+      read_pipeline_file({verb.file, verb.function, verb.python}, session);
+  if (reading.status != kFine) return reading.status;
+  const codec::ReadResult& read = reading.read;
   for (const codec::Diagnostic& diagnostic : read.diagnostics)
-    session.terminal.err(codec::render(diagnostic, *text));
+    session.terminal.err(codec::render(diagnostic, reading.text));
   if (!read.pipeline) return kWrongUse;
   const model::Pipeline& pipeline = *read.pipeline;
   if (verb.format == Format::kJson) {
@@ -81,14 +159,20 @@ int validate(const ValidateVerb& verb, Session session) {
 
 int ls(const LsVerb& verb, Session session) {
   std::vector<ports::RunRecord> runs;
+  std::map<model::RunId, Standstill> standing;
   if (session.backend.home_exists()) {
     auto service = session.backend.service();
     if (!service) return report(service.error(), session);
     auto listed = (*service)->list();
     if (!listed) return report(listed.error(), session);
     runs = *std::move(listed);
+    if (verb.limit > 0 && runs.size() > verb.limit) runs.resize(verb.limit);
+    for (const ports::RunRecord& run : runs) {
+      auto how = find_standstill(run.id, run.state, run.created_at, session);
+      if (!how) return report(how.error(), session);
+      standing[run.id] = *how;
+    }
   }
-  if (verb.limit > 0 && runs.size() > verb.limit) runs.resize(verb.limit);
   if (verb.format == Format::kJson) {
     Value::List list;
     for (const ports::RunRecord& run : runs) {
@@ -101,7 +185,8 @@ int ls(const LsVerb& verb, Session session) {
                                          {"state", to_string(run.state)},
                                          {"created_at", to_rfc3339(run.created_at)},
                                          {"started_at", time(run.started_at)},
-                                         {"finished_at", time(run.finished_at)}}));
+                                         {"finished_at", time(run.finished_at)},
+                                         {"interrupted", standing[run.id].interrupted}}));
     }
     print_json(session, Value(std::move(list)));
     return kFine;
@@ -115,9 +200,11 @@ int ls(const LsVerb& verb, Session session) {
       took = to_short_text(
           std::max(Duration{0}, Duration(run.finished_at.value_or(now) - *run.started_at)));
     }
+    std::string name = printable_line(run.name, 60, style);
+    if (const std::string text = standstill_text(standing[run.id], run.id); !text.empty())
+      name += "  " + text;
     rows.push_back({short_id(run.id), style.paint(tone_of(run.state), to_string(run.state)),
-                    to_rfc3339(run.created_at).substr(0, 19) + "Z", took,
-                    printable_line(run.name, 60, style)});
+                    to_rfc3339(run.created_at).substr(0, 19) + "Z", took, std::move(name)});
   }
   session.terminal.out(align(rows));
   if (runs.empty() && session.terminal.out_is_terminal())
@@ -126,18 +213,10 @@ int ls(const LsVerb& verb, Session session) {
 }
 
 int show(const ShowVerb& verb, Session session) {
+  if (verb.timeline) return show_timeline(verb, session);
+  if (!verb.task.empty()) return show_task(verb, session);
   const Style style = out_style(session);
   const WallTime now = session.backend.clock().wall_now();
-  if (!verb.task.empty()) {
-    auto tasks = tasks_within(verb.run, verb.task, session);
-    if (!tasks) return report(tasks.error(), session);
-    if (verb.format == Format::kJson) {
-      print_json(session, codec::to_value(tasks->front()));
-    } else {
-      session.terminal.out(show_task_text(tasks->front(), now, style));
-    }
-    return kFine;
-  }
   auto view = load_view(verb.run, session);
   if (!view) return report(view.error(), session);
   if (verb.format == Format::kJson) {
@@ -146,6 +225,9 @@ int show(const ShowVerb& verb, Session session) {
     const std::size_t columns =
         session.terminal.out_is_terminal() ? session.terminal.size().columns : 120;
     session.terminal.out(show_run_text(*view, now, columns, style));
+    auto how = find_standstill(view->id, view->state, view->created_at, session);
+    if (!how) return report(how.error(), session);
+    if (how->interrupted) session.terminal.out(standstill_text(*how, view->id) + "\n");
   }
   return kFine;
 }

@@ -227,16 +227,6 @@ std::vector<Diagnostic> diagnostics_of(const Report& report, std::string_view te
 
 ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   ReadResult out;
-  if (file_name.ends_with(".py")) {
-    out.diagnostics.push_back({Severity::kError,
-                               std::string(file_name),
-                               {1, 1},
-                               {},
-                               "this is a Python file, not a compiled pipeline",
-                               "compile it (kfp dsl compile --py FILE.py --output FILE.yaml) and "
-                               "give the .yaml"});
-    return out;
-  }
   DocumentError fault;
   std::vector<DocumentError> repeated;
   const auto documents = read_documents(text, {}, &fault, repeated);

@@ -1,5 +1,7 @@
 #include "cresset/codec/run_json.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -59,6 +61,28 @@ Result<std::string> text_field(const Value& value, std::string_view name) {
   return field->as_string();
 }
 
+constexpr std::string_view kFileScheme = "file://";
+
+// The field and the text that stand for where something is: "uri" with all of it, or "uri_in_home"
+// with what follows the home.
+std::pair<std::string, std::string_view> place(std::string_view text, std::string_view scheme,
+                                               std::string_view home, const std::string& field) {
+  std::string_view rest = text;
+  for (const std::string_view part : {scheme, home, std::string_view("/")}) {
+    if (home.empty() || !rest.starts_with(part)) return {field, text};
+    rest.remove_prefix(part.size());
+  }
+  return {field + "_in_home", rest};
+}
+
+Result<std::string> placed_field(const Value& value, const std::string& field,
+                                 std::string_view scheme, std::string_view home) {
+  if (home.empty() || value.find(field) != nullptr) return text_field(value, field);
+  const Value* rest = value.find(field + "_in_home");
+  if (rest == nullptr || !rest->is_string()) return damaged(field);
+  return fmt::format("{}{}/{}", scheme, home, rest->as_string());
+}
+
 }  // namespace
 
 Value to_value(const model::TaskView& task) {
@@ -73,6 +97,14 @@ Value to_value(const model::TaskView& task) {
                              {"outputs", to_value(task.outputs)},
                              {"started_at", time_value(task.started_at)},
                              {"finished_at", time_value(task.finished_at)}});
+}
+
+Value to_value(const model::AttemptView& attempt) {
+  return Value::make_struct({{"state", to_string(attempt.state)},
+                             {"lost", attempt.lost},
+                             {"reason", attempt.reason},
+                             {"started_at", time_value(attempt.started_at)},
+                             {"finished_at", time_value(attempt.finished_at)}});
 }
 
 Value to_value(const model::RunView& run) {
@@ -93,31 +125,34 @@ Value to_value(const model::RunView& run) {
 
 Value to_value(const model::Bindings& bindings) { return bindings_value(bindings, artifact_value); }
 
-Value encode(const model::Artifact& artifact) {
+Value encode(const model::Artifact& artifact, std::string_view home) {
+  const auto [uri_field, uri] = place(artifact.uri, kFileScheme, home, "uri");
+  const auto [path_field, path] = place(artifact.custom_path, "", home, "custom_path");
   return Value::make_struct({{"name", artifact.name},
                              {"schema_title", artifact.type.schema_title},
                              {"schema_version", artifact.type.schema_version},
                              {"schema_uri", artifact.type.schema_uri},
                              {"instance_schema", artifact.type.instance_schema},
-                             {"uri", artifact.uri},
+                             {uri_field, uri},
                              {"metadata", artifact.metadata},
-                             {"custom_path", artifact.custom_path},
+                             {path_field, path},
                              {"digest", artifact.digest}});
 }
 
-Value encode(const model::Bindings& bindings) {
-  return bindings_value(bindings, [](const model::Artifact& artifact) { return encode(artifact); });
+Value encode(const model::Bindings& bindings, std::string_view home) {
+  return bindings_value(bindings,
+                        [home](const model::Artifact& artifact) { return encode(artifact, home); });
 }
 
-Result<model::Artifact> decode_artifact(const Value& value) {
+Result<model::Artifact> decode_artifact(const Value& value, std::string_view home) {
   model::Artifact out;
   CR_TRY(out.name, text_field(value, "name"));
   CR_TRY(out.type.schema_title, text_field(value, "schema_title"));
   CR_TRY(out.type.schema_version, text_field(value, "schema_version"));
   CR_TRY(out.type.schema_uri, text_field(value, "schema_uri"));
   CR_TRY(out.type.instance_schema, text_field(value, "instance_schema"));
-  CR_TRY(out.uri, text_field(value, "uri"));
-  CR_TRY(out.custom_path, text_field(value, "custom_path"));
+  CR_TRY(out.uri, placed_field(value, "uri", kFileScheme, home));
+  CR_TRY(out.custom_path, placed_field(value, "custom_path", "", home));
   CR_TRY(out.digest, text_field(value, "digest"));
   const Value* metadata = value.find("metadata");
   if (metadata == nullptr || !(metadata->is_struct() || metadata->is_null()))
@@ -126,7 +161,7 @@ Result<model::Artifact> decode_artifact(const Value& value) {
   return out;
 }
 
-Result<model::Bindings> decode_bindings(const Value& value) {
+Result<model::Bindings> decode_bindings(const Value& value, std::string_view home) {
   const Value* parameters = value.find("parameters");
   const Value* artifacts = value.find("artifacts");
   if (parameters == nullptr || !parameters->is_struct()) return damaged("parameters");
@@ -138,7 +173,7 @@ Result<model::Bindings> decode_bindings(const Value& value) {
     if (!list.is_list()) return damaged("artifacts");
     std::vector<model::Artifact>& decoded = out.artifacts[name];
     for (const Value& item : list.as_list()) {
-      CR_TRY(model::Artifact artifact, decode_artifact(item));
+      CR_TRY(model::Artifact artifact, decode_artifact(item, home));
       decoded.push_back(std::move(artifact));
     }
   }

@@ -1,5 +1,6 @@
 #include "cresset/codec/run_json.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -97,6 +98,28 @@ TEST(RunJson, DecodesWhatItEncodes) {
   const auto read_back = text::parse_json(text::to_json(encode(bindings)));
   ASSERT_TRUE(read_back);
   EXPECT_EQ(decode_bindings(*read_back).value(), bindings);
+}
+
+TEST(RunJson, WhatLiesInTheHomeMovesWithIt) {
+  model::Artifact inside = sample_artifact();
+  inside.uri = "file:///old/home/artifacts/p/r/data";
+  inside.custom_path = "/old/home/volumes/v/data";
+  model::Artifact outside = sample_artifact();
+  outside.uri = "file:///old/home-of-another/data";
+  outside.custom_path = "/old/home";
+  model::Bindings bindings;
+  bindings.artifacts["a"] = {inside, outside};
+  const Value stored = encode(bindings, "/old/home");
+  EXPECT_THAT(text::to_json(stored), ::testing::HasSubstr(R"("uri_in_home":"artifacts/p/r/data")"));
+  EXPECT_EQ(decode_bindings(stored, "/old/home").value(), bindings);
+  EXPECT_FALSE(decode_bindings(stored));
+
+  const model::Bindings moved = decode_bindings(stored, "/new").value();
+  EXPECT_EQ(moved.artifacts.at("a")[0].uri, "file:///new/artifacts/p/r/data");
+  EXPECT_EQ(moved.artifacts.at("a")[0].custom_path, "/new/volumes/v/data");
+  EXPECT_EQ(moved.artifacts.at("a")[1], outside);
+  // What was stored before homes could be moved.
+  EXPECT_EQ(decode_bindings(encode(bindings), "/new").value(), bindings);
 }
 
 TEST(RunJson, EveryMissingOrWrongPartIsDamage) {

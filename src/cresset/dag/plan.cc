@@ -30,9 +30,11 @@ Plan::Plan(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Plan::~Plan() = default;
 
 StepResult Plan::step(const Event& event, WallTime now) { return impl_->step(event, now); }
+Result<void> Plan::check(const Event& event) const { return impl_->check(event); }
 std::vector<Effect> Plan::outstanding() const { return impl_->outstanding(); }
 State Plan::state() const { return impl_->run_state(); }
 bool Plan::cancelling() const { return impl_->cancelling(); }
+WallTime Plan::latest() const { return impl_->latest(); }
 const RunContext& Plan::context() const { return impl_->context(); }
 const model::Pipeline& Plan::pipeline() const { return impl_->pipeline(); }
 const std::optional<model::Failure>& Plan::error() const { return impl_->error(); }
@@ -40,7 +42,12 @@ std::optional<WallTime> Plan::started_at() const { return impl_->started_at(); }
 std::optional<WallTime> Plan::finished_at() const { return impl_->finished_at(); }
 TaskBrief Plan::brief(TaskOrdinal task) const { return impl_->brief(task); }
 LeafTask Plan::leaf(TaskOrdinal task) const { return impl_->leaf(task); }
+const model::Component& Plan::component(TaskOrdinal task) const { return impl_->component(task); }
 std::optional<TaskOrdinal> Plan::find(std::string_view path) const { return impl_->find(path); }
+std::vector<TaskOrdinal> Plan::tasks() const { return impl_->tasks(); }
+std::vector<model::AttemptView> Plan::history(TaskOrdinal task) const {
+  return impl_->history(task);
+}
 std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::attempts() const {
   return impl_->attempts();
 }
@@ -49,18 +56,44 @@ std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::live_attempts() const {
 }
 Plan::Counts Plan::counts() const { return impl_->counts(); }
 model::RunView Plan::view() const { return impl_->view(); }
+model::TaskView Plan::view(TaskOrdinal task) const { return impl_->view_task(task); }
 
 Plan::Impl::Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph,
                  model::Bindings inputs, RunContext context)
-    : pipeline_(std::move(pipeline)), graph_(std::move(graph)), context_(std::move(context)) {
+    : pipeline_(std::move(pipeline)),
+      graph_(std::move(graph)),
+      context_(std::move(context)),
+      latest_(context_.created_at) {
   root_ = add_node(graph_.root, kNone);
   nodes_[root_].inputs = share(std::move(inputs));
 }
 
+namespace {
+
+std::optional<WallTime> known_at(const Event& event) {
+  if (const auto* succeeded = std::get_if<AttemptSucceeded>(&event)) return succeeded->known_at;
+  if (const auto* failed = std::get_if<AttemptFailed>(&event)) return failed->known_at;
+  return std::nullopt;
+}
+
+NodeId task_of(const Event& event) {
+  return std::visit(
+      []<class E>(const E& what) -> NodeId {
+        if constexpr (requires { what.task; }) return what.task;
+        return kNone;
+      },
+      event);
+}
+
+}  // namespace
+
 StepResult Plan::Impl::step(const Event& event, WallTime now) {
   now_ = now;
+  latest_ = std::max(latest_, now);
+  known_ = std::max(now, known_at(event).value_or(now));
+  cause_ = task_of(event);
   result_ = {};
-  changed_.clear();
+  ++steps_;
   std::visit([this](const auto& what) { on(what); }, event);
   settle();
   if (context_.fail_fast && failed_once_ && !failed_fast_) stop_after_failure();
@@ -70,9 +103,9 @@ StepResult Plan::Impl::step(const Event& event, WallTime now) {
 void Plan::Impl::on(const Submitted&) {
   if (run_state_ != State::kPending) return;
   run_state_ = State::kRunning;
-  started_at_ = now_;
+  started_at_ = time_of(nodes_[root_]);
   if (pipeline_->config.active_deadline) {
-    deadline_ = now_ + *pipeline_->config.active_deadline;
+    deadline_ = *started_at_ + *pipeline_->config.active_deadline;
     result_.effects.push_back(ArmTimer{run_deadline(), *deadline_});
   }
   ready_.push_back(root_);
@@ -89,7 +122,7 @@ void Plan::Impl::on(const CacheHit& event) {
   if (node.phase != Phase::kLookingUp) return;
   node.cached = true;
   node.outputs = share(event.outputs);
-  node.started_at = now_;
+  node.started_at = time_of(node);
   end(event.task, State::kSucceeded);
 }
 
@@ -106,10 +139,11 @@ void Plan::Impl::on(const AttemptRunning& event) {
   if (node == nullptr || node->phase == Phase::kRunning) return;
   node->phase = Phase::kRunning;
   node->state = State::kRunning;
-  if (!node->started_at) node->started_at = now_;
+  turn_to(*node, model::Doing::kRunning, time_of(*node));
+  if (!node->started_at) node->started_at = time_of(*node);
   changed(event.task);
   if (const auto limit = deadline(*node)) {
-    node->due = now_ + *limit;
+    node->due = time_of(*node) + *limit;
     result_.effects.push_back(
         ArmTimer{{TimerKind::kTaskDeadline, event.task, event.attempt}, *node->due});
   }
@@ -118,7 +152,9 @@ void Plan::Impl::on(const AttemptRunning& event) {
 void Plan::Impl::on(const AttemptSucceeded& event) {
   Node* node = current(event.task, event.attempt);
   if (node == nullptr) return;
-  if (!node->started_at) node->started_at = now_;
+  if (!node->started_at) node->started_at = time_of(*node);
+  if (node->ended) note_attempt(*node, State::kSucceeded, {});
+  finish_attempt(*node);
   node->outputs = share(event.outputs);
   end(event.task, State::kSucceeded);
 }
@@ -126,24 +162,34 @@ void Plan::Impl::on(const AttemptSucceeded& event) {
 void Plan::Impl::on(const AttemptFailed& event) {
   Node* node = current(event.task, event.attempt);
   if (node == nullptr) return;
+  note_attempt(*node, State::kFailed, event.failure.message);
+  model::AttemptView& attempt = node->ended.make().back();
+  finish_attempt(*node);
+  // It was lost, maybe long before its limit: nobody knows that it would have passed it.
+  if (node->timed_out && event.lost && !is_stopped(*node)) node->timed_out = node->stopping = false;
   if (node->timed_out) {
     model::Failure failure = event.failure;
     failure.message = fmt::format("timed out: it ran longer than its limit of {}",
                                   to_short_text(*deadline(*node)));
+    attempt.reason = failure.message;
     return fail_attempt(event.task, std::move(failure), true);
   }
   if (node->stopping) {
     if (timed_out_ && stop_ == Stop::kTimeOut) {
       model::Failure failure = event.failure;
       failure.message = "stopped: the run had reached its time-out";
+      attempt.reason = failure.message;
       return fail_attempt(event.task, std::move(failure), false);
     }
+    attempt.state = State::kCanceled;
+    attempt.reason = stop_ == Stop::kNo ? "stopped: another task had failed (--fail-fast)"
+                                        : "stopped: the run was cancelled";
     if (stop_ == Stop::kNo && node->phase == Phase::kStarting) return cut_short(event.task);
     node->cut_short = true;
-    node->reason = stop_ == Stop::kNo ? "stopped: another task had failed (--fail-fast)"
-                                      : "stopped: the run was cancelled";
+    node->reason = attempt.reason;
     return end(event.task, State::kCanceled);
   }
+  attempt.lost = event.lost;
   if (event.lost && is_stopped(*node)) return cut_short(event.task);
   if (event.lost && ++node->losses < kLossesMax) return start_attempt(event.task);
   fail_attempt(event.task, event.failure, !event.permanent);

@@ -56,6 +56,9 @@ struct AttemptSucceeded {
   TaskOrdinal task;
   std::uint32_t attempt;
   model::Bindings outputs;
+  // Its process ended at the event's own time, its outputs were there at this one: for those who
+  // ask where time went.
+  std::optional<WallTime> known_at = {};
 };
 struct AttemptFailed {
   TaskOrdinal task;
@@ -63,6 +66,7 @@ struct AttemptFailed {
   model::Failure failure;
   bool lost = false;       // not the step's doing: a new attempt follows and no retry is used up
   bool permanent = false;  // would fail the same way again: no retry
+  std::optional<WallTime> known_at = {};
 };
 enum class TimerKind { kRetry, kTaskDeadline, kRunDeadline };
 struct TimerId {
@@ -121,6 +125,13 @@ struct TaskBrief {
   std::optional<WallTime> finished_at;
   std::uint32_t iterations = 0;
   std::uint32_t iterations_done = 0;
+  // Of steps: what one that has not ended does now.
+  model::Doing doing = model::Doing::kNothing;
+  std::optional<WallTime> doing_since;
+  // How many attempts have ended badly, and how the last of them did, while another follows.
+  std::uint32_t setbacks = 0;
+  std::optional<model::AttemptView> setback;
+  std::optional<WallTime> retry_at;  // while it waits for that
 };
 
 struct StepResult {
@@ -156,6 +167,11 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
+  // Whether an event can be about the run as it stands: kDataLoss says why not. To be asked of what
+  // comes from a store before step() is given it: a task, attempt or timer that there never was is
+  // a broken invariant there.
+  [[nodiscard]] Result<void> check(const Event& event) const;
+
   // Takes one event that happened at `now`. An event that no longer matters (a late or repeated
   // answer, an attempt that is over) changes nothing and has no effects.
   StepResult step(const Event& event, WallTime now);
@@ -171,12 +187,20 @@ class Plan {
   [[nodiscard]] const std::optional<model::Failure>& error() const;
   [[nodiscard]] std::optional<WallTime> started_at() const;
   [[nodiscard]] std::optional<WallTime> finished_at() const;
+  // The latest instant of all events; that of the run's creation without any.
+  [[nodiscard]] WallTime latest() const;
 
   // Ordinals that step() and outstanding() gave; others are broken invariants.
   [[nodiscard]] TaskBrief brief(TaskOrdinal task) const;
   [[nodiscard]] LeafTask leaf(TaskOrdinal task) const;
+  // Of a leaf task; much cheaper than leaf().
+  [[nodiscard]] const model::Component& component(TaskOrdinal task) const;
   // The task at a path as views show it, or nothing.
   [[nodiscard]] std::optional<TaskOrdinal> find(std::string_view path) const;
+  // What views show, parents before their children.
+  [[nodiscard]] std::vector<TaskOrdinal> tasks() const;
+  // All attempts of a step, the first one first; nothing for a group.
+  [[nodiscard]] std::vector<model::AttemptView> history(TaskOrdinal task) const;
   // Every attempt that was ever asked for, in order of its task, those of a group's earlier tries
   // among them: whose logs there may be.
   [[nodiscard]] std::vector<std::pair<TaskOrdinal, std::uint32_t>> attempts() const;
@@ -188,10 +212,12 @@ class Plan {
   struct Counts {
     std::uint32_t pending = 0, running = 0, succeeded = 0, cached = 0, failed = 0, skipped = 0,
                   canceled = 0;
+    std::uint32_t waiting = 0;  // of those running: whose next attempt does not run yet
   };
   [[nodiscard]] Counts counts() const;
 
   [[nodiscard]] model::RunView view() const;
+  [[nodiscard]] model::TaskView view(TaskOrdinal task) const;
 
  private:
   class Impl;

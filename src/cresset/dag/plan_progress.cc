@@ -11,10 +11,19 @@ namespace cresset::dag {
 
 using model::State;
 
+// When what happens to a node in this step happened. An event tells when it was seen to happen, by
+// a clock that may have been wrong then: nothing ends before it began, begins before what it waited
+// for had ended, or lies outside its group.
+WallTime Plan::Impl::time_of(Node& node) {
+  node.not_before = std::max(node.not_before, now_);
+  return node.not_before;
+}
+
 NodeId Plan::Impl::add_node(const GraphTask& task, ScopeId scope) {
   Node& node = nodes_.emplace_back();
   node.task = &task;
   node.scope = scope;
+  node.not_before = scope == kNone ? context_.created_at : nodes_[scopes_[scope].owner].not_before;
   node.waiting = static_cast<std::uint32_t>(task.upstream.size());
   return static_cast<NodeId>(nodes_.size() - 1);
 }
@@ -59,7 +68,33 @@ std::optional<Duration> Plan::Impl::deadline(const Node& node) const {
 }
 
 void Plan::Impl::changed(NodeId id) {
-  if (is_shown(nodes_[id]) && changed_.insert(id).second) result_.changed.push_back(id);
+  Node& node = nodes_[id];
+  if (!is_shown(node) || std::exchange(node.changed_in, steps_) == steps_) return;
+  result_.changed.push_back(id);
+}
+
+void Plan::Impl::turn_to(Node& node, model::Doing doing, WallTime at) {
+  const Duration took = std::max(Duration{0}, Duration(at - node.doing_since));
+  if (node.doing == model::Doing::kWaiting) node.spent.waiting += took;
+  if (node.doing == model::Doing::kStarting) node.spent.starting += took;
+  if (node.doing == model::Doing::kRunning) node.spent.running += took;
+  node.doing = doing;
+  node.doing_since = at;
+}
+
+// To be called before finish_attempt().
+void Plan::Impl::note_attempt(Node& node, State state, std::string reason) {
+  model::AttemptView attempt;
+  attempt.state = state;
+  attempt.reason = std::move(reason);
+  if (node.phase == Phase::kRunning) attempt.started_at = node.doing_since;
+  attempt.finished_at = time_of(node);
+  node.ended.make().push_back(std::move(attempt));
+}
+
+void Plan::Impl::finish_attempt(Node& node) {
+  turn_to(node, model::Doing::kNothing, now_);
+  node.spent.finishing += std::max(Duration{0}, Duration(known_ - now_));
 }
 
 void Plan::Impl::settle() {
@@ -171,6 +206,11 @@ void Plan::Impl::begin(NodeId id) {
 void Plan::Impl::begin_leaf(NodeId id) {
   Node& node = nodes_[id];
   const bool first = node.failures == 0;
+  if (!node.ready_at) {
+    node.ready_at = known_;
+    node.released_by = cause_;
+    turn_to(node, model::Doing::kWaiting, known_);
+  }
   if (first && context_.use_cache && node.task->spec->caching.enabled &&
       std::holds_alternative<model::Container>(node.task->component->body)) {
     node.phase = Phase::kLookingUp;
@@ -184,9 +224,11 @@ void Plan::Impl::start_attempt(NodeId id) {
   Node& node = nodes_[id];
   ++node.attempt;
   node.phase = Phase::kStarting;
+  turn_to(node, model::Doing::kStarting, known_);
   node.stopping = false;
   node.timed_out = false;
   node.due.reset();
+  time_of(node);
   result_.effects.push_back(StartAttempt{id, node.attempt});
   changed(id);
 }
@@ -196,7 +238,7 @@ void Plan::Impl::enter_dag(NodeId id) {
   ++node.attempt;
   node.phase = Phase::kInside;
   node.state = State::kRunning;
-  if (!node.started_at) node.started_at = now_;
+  if (!node.started_at) node.started_at = time_of(node);
   const ScopeId scope = add_scope(graph_.dags[node.task->dag], id);
   node.inside = scope;
   changed(id);
@@ -214,36 +256,39 @@ void Plan::Impl::enter_loop(NodeId id) {
     node.failure = model::Failure{items.error().text(), {}};
     return end(id, State::kFailed);
   }
-  node.items = *std::move(items);
+  node.loop_progress = std::make_unique<LoopProgress>();
+  node.loop_progress->items = *std::move(items);
   ++node.attempt;
   node.phase = Phase::kInside;
   node.state = State::kRunning;
-  if (!node.started_at) node.started_at = now_;
+  if (!node.started_at) node.started_at = time_of(node);
   changed(id);
-  if (node.items->size() == 0) return end_loop(id);
+  if (node.loop_progress->items.size() == 0) return end_loop(id);
   fill_loop(id);
 }
 
 void Plan::Impl::fill_loop(NodeId id) {
-  Node& loop = nodes_[id];
-  const std::size_t total = loop.items->size();
+  const Node& loop = nodes_[id];
+  LoopProgress& progress = *loop.loop_progress;
+  const std::size_t total = progress.items.size();
   const auto limit = static_cast<std::size_t>(loop.task->spec->parallelism_limit);
-  auto has_room = [&loop, limit] {
-    return limit == 0 || loop.iterations.size() - loop.iterations_done - loop.again.size() < limit;
+  auto has_room = [&progress, limit] {
+    return limit == 0 || progress.iterations.size() - progress.done - progress.again.size() < limit;
   };
-  while (has_room() && (!loop.again.empty() || loop.iterations.size() < total)) {
-    if (!loop.again.empty()) {
-      ready_.push_back(loop.again.front());
-      loop.again.pop_front();
+  while (has_room() && (!progress.again.empty() || progress.iterations.size() < total)) {
+    if (!progress.again.empty()) {
+      ready_.push_back(progress.again.front());
+      progress.again.pop_front();
       continue;
     }
     const NodeId child = add_node(*loop.task, loop.scope);
     Node& node = nodes_[child];
     node.waiting = 0;
     node.loop = id;
-    node.iteration = static_cast<std::uint32_t>(loop.iterations.size());
+    node.not_before = loop.not_before;
+    node.iteration = static_cast<std::uint32_t>(progress.iterations.size());
     take_item(child);
-    loop.iterations.push_back(child);
+    progress.iterations.push_back(child);
     ready_.push_back(child);
   }
 }
@@ -251,7 +296,8 @@ void Plan::Impl::fill_loop(NodeId id) {
 void Plan::Impl::take_item(NodeId iteration) {
   Node& node = nodes_[iteration];
   const Node& loop = nodes_[node.loop];
-  auto inputs = iteration_inputs(*loop.task, loop.inputs, *loop.items, node.iteration);
+  auto inputs =
+      iteration_inputs(*loop.task, loop.inputs, loop.loop_progress->items, node.iteration);
   if (inputs) {
     node.inputs = *std::move(inputs);
   } else {
@@ -279,7 +325,8 @@ void Plan::Impl::wait_to_retry(NodeId id) {
   const Duration delay{
       static_cast<std::int64_t>(std::min(wanted, static_cast<double>(policy.backoff_max.count())))};
   node.phase = Phase::kRetryWait;
-  node.due = now_ + delay;
+  if (is_leaf(node)) turn_to(node, model::Doing::kWaiting, known_);
+  node.due = time_of(node) + delay;
   changed(id);
   if (delay <= Duration{0}) return begin(id);
   result_.effects.push_back(ArmTimer{{TimerKind::kRetry, id, node.attempt}, *node.due});
@@ -289,7 +336,8 @@ void Plan::Impl::end(NodeId id, State state) {
   Node& node = nodes_[id];
   node.state = state;
   node.phase = Phase::kEnded;
-  node.finished_at = now_;
+  node.finished_at = time_of(node);
+  turn_to(node, model::Doing::kNothing, *node.finished_at);
   node.due.reset();
   node.losses = 0;
   if (state != State::kSucceeded) node.outputs = {};
@@ -300,32 +348,40 @@ void Plan::Impl::end(NodeId id, State state) {
   }
   changed(id);
   if (id == root_) return end_run();
+  const auto follow = [&node](Node& other) {
+    other.not_before = std::max(other.not_before, *node.finished_at);
+  };
+  follow(nodes_[group_of(node)]);
   if (node.loop != kNone) return end_iteration(node.loop);
   Scope& scope = scopes_[node.scope];
   for (std::uint32_t index : node.task->downstream) {
     const NodeId follower = scope.nodes[index];
+    follow(nodes_[follower]);
     if (nodes_[follower].waiting > 0 && --nodes_[follower].waiting == 0) ready_.push_back(follower);
   }
   if (--scope.unfinished == 0) end_scope(node.scope);
 }
 
 void Plan::Impl::end_iteration(NodeId id) {
-  Node& loop = nodes_[id];
-  ++loop.iterations_done;
+  const Node& loop = nodes_[id];
+  LoopProgress& progress = *loop.loop_progress;
+  ++progress.done;
   changed(id);
   if (!is_stopped(loop)) {
     fill_loop(id);
   } else {
-    ready_.insert(ready_.end(), loop.again.begin(), loop.again.end());  // they are cut short there
-    loop.again.clear();
+    // They are cut short there.
+    ready_.insert(ready_.end(), progress.again.begin(), progress.again.end());
+    progress.again.clear();
   }
-  if (loop.iterations_done == loop.iterations.size()) end_loop(id);
+  if (progress.done == progress.iterations.size()) end_loop(id);
 }
 
 void Plan::Impl::end_loop(NodeId id) {
   Node& loop = nodes_[id];
   loop.outputs = loop_outputs(loop);
-  end_group(id, loop.iterations, loop.iterations.size() == loop.items->size());
+  const LoopProgress& progress = *loop.loop_progress;
+  end_group(id, progress.iterations, progress.iterations.size() == progress.items.size());
 }
 
 void Plan::Impl::end_scope(ScopeId id) {
@@ -336,7 +392,7 @@ void Plan::Impl::end_scope(ScopeId id) {
 
 // A group failed when a part failed; it was cancelled when a part was kept from running; else it
 // succeeded, whatever was skipped.
-void Plan::Impl::end_group(NodeId id, const std::vector<NodeId>& parts, bool complete) {
+void Plan::Impl::end_group(NodeId id, std::span<const NodeId> parts, bool complete) {
   Node& node = nodes_[id];
   auto any = [this, &parts](auto&& wanted) {
     return std::ranges::any_of(parts, [&](NodeId part) { return wanted(nodes_[part]); });
@@ -366,16 +422,17 @@ bool Plan::Impl::retry_group(NodeId id) {
   if (policy == nullptr || is_stopped(node) || node.failures >= policy->max_retries) return false;
   ++node.failures;
   for (NodeId child : scopes_[node.inside].nodes) outdate(child);
+  node.inside = kNone;  // whatever comes now, nobody goes on in there
   wait_to_retry(id);
   return true;
 }
 
 void Plan::Impl::end_run() {
   const Node& root = nodes_[root_];
-  finished_at_ = now_;
+  finished_at_ = time_of(nodes_[root_]);
   deadline_.reset();
   run_state_ = root.state;
-  error_ = root.failure;
+  error_ = root.failure.copy();
   if (timed_out_) {
     run_state_ = State::kFailed;
     error_ = model::Failure{fmt::format("the run reached its time-out of {}",
@@ -421,7 +478,7 @@ Slots Plan::Impl::loop_outputs(const Node& loop) const {
   Slots out;
   for (const auto& [name, output] : loop.task->component->output_parameters) {
     Value::List values;
-    for (NodeId child : loop.iterations) {
+    for (NodeId child : loop.iterations()) {
       auto it = nodes_[child].outputs.parameters.find(name);
       if (it != nodes_[child].outputs.parameters.end()) values.push_back(*it->second);
     }
@@ -429,7 +486,7 @@ Slots Plan::Impl::loop_outputs(const Node& loop) const {
   }
   for (const auto& [name, output] : loop.task->component->output_artifacts) {
     std::vector<model::Artifact> artifacts;
-    for (NodeId child : loop.iterations) {
+    for (NodeId child : loop.iterations()) {
       auto it = nodes_[child].outputs.artifacts.find(name);
       if (it != nodes_[child].outputs.artifacts.end())
         artifacts.insert(artifacts.end(), it->second->begin(), it->second->end());
@@ -456,7 +513,7 @@ Value Plan::Impl::final_status(const Scope& scope, const std::string& task) cons
   return out;
 }
 
-model::Failure Plan::Impl::first_failure(const std::vector<NodeId>& nodes) const {
+model::Failure Plan::Impl::first_failure(std::span<const NodeId> nodes) const {
   const Node* first = nullptr;
   NodeId first_id = kNone;
   for (NodeId id : nodes) {
@@ -468,8 +525,8 @@ model::Failure Plan::Impl::first_failure(const std::vector<NodeId>& nodes) const
     }
   }
   CHECK(first != nullptr && first->failure);
-  if (!is_leaf(*first) && (first->inside != kNone || !first->iterations.empty()))
-    return *first->failure;
+  const bool entered = first->was_entered() || first->failures > 0;
+  if (!is_leaf(*first) && entered) return *first->failure;
   return {fmt::format("{}: {}", path(first_id), first->failure->message), first->failure->log_tail};
 }
 

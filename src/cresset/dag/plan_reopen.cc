@@ -45,8 +45,7 @@ void Plan::Impl::reopen_scope(ScopeId id) {
     const auto& upstream = scope.dag->tasks[i].upstream;
     const auto waiting = static_cast<std::uint32_t>(
         std::ranges::count_if(upstream, [&again](std::uint32_t index) { return again[index]; }));
-    const bool entered = node.inside != kNone || !node.iterations.empty();
-    if (waiting == 0 && entered && node.state != State::kSucceeded) {
+    if (waiting == 0 && node.was_entered() && node.state != State::kSucceeded) {
       reopen_node(scope.nodes[i]);
       continue;
     }
@@ -76,12 +75,12 @@ void Plan::Impl::reopen_node(NodeId id) {
 
 // The loop's limit holds for iterations that are begun again as for those that were not begun.
 void Plan::Impl::reopen_loop(NodeId id) {
-  Node& loop = nodes_[id];
-  for (NodeId child : loop.iterations) {
+  LoopProgress& progress = *nodes_[id].loop_progress;
+  for (NodeId child : progress.iterations) {
     Node& iteration = nodes_[child];
     if (iteration.state == State::kSucceeded) continue;
-    --loop.iterations_done;
-    loop.again.push_back(child);
+    --progress.done;
+    progress.again.push_back(child);
     if (iteration.inside == kNone) {
       reset_node(child);
       take_item(child);
@@ -94,7 +93,7 @@ void Plan::Impl::reopen_loop(NodeId id) {
     }
   }
   fill_loop(id);
-  if (loop.iterations_done == loop.iterations.size()) end_loop(id);
+  if (progress.done == progress.iterations.size()) end_loop(id);
 }
 
 void Plan::Impl::reset_node(NodeId id) {
@@ -102,13 +101,17 @@ void Plan::Impl::reset_node(NodeId id) {
   if (node.inside != kNone) {
     for (NodeId child : scopes_[node.inside].nodes) outdate(child);
   }
-  for (NodeId child : node.iterations) outdate(child);
+  for (NodeId child : node.iterations()) outdate(child);
   Node fresh;
   fresh.task = node.task;
   fresh.scope = node.scope;
   fresh.loop = node.loop;
   fresh.iteration = node.iteration;
+  fresh.not_before = node.not_before;
   fresh.attempt = node.attempt;  // attempts are numbered through: their ids never repeat
+  if (std::vector<model::AttemptView> ended = history(id); !ended.empty())
+    fresh.ended = std::move(ended);
+  fresh.changed_in = node.changed_in;
   node = std::move(fresh);
   changed(id);
 }
@@ -119,7 +122,7 @@ void Plan::Impl::outdate(NodeId id) {
   if (node.inside != kNone) {
     for (NodeId child : scopes_[node.inside].nodes) outdate(child);
   }
-  for (NodeId child : node.iterations) outdate(child);
+  for (NodeId child : node.iterations()) outdate(child);
 }
 
 }  // namespace cresset::dag

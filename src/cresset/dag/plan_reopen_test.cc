@@ -105,6 +105,26 @@ TEST(PlanReopen, RunsTheExitTaskOfAReopenedBodyAgainAndNoOther) {
   run.check_replay();
 }
 
+TEST(PlanReopen, KeepsHowTheAttemptsOfEarlierGenerationsWent) {
+  PipelineBuilder builder;
+  builder.root().add("bad");
+  builder.root().add("after-it").after({"bad"}).always();
+  PlanDriver run(builder.build());
+  run.finish(failing({"bad"}));
+  run.feed(RetryAsked{});
+  EXPECT_EQ(run.plan().brief(run.ordinal("bad")).setbacks, 0u) << "another generation's";
+  run.finish();
+  const auto states = [&run](const std::string& path) {
+    std::vector<State> out;
+    for (const model::AttemptView& attempt : run.plan().history(run.ordinal(path)))
+      out.push_back(attempt.state);
+    return out;
+  };
+  EXPECT_THAT(states("bad"), ElementsAre(State::kFailed, State::kSucceeded));
+  EXPECT_THAT(states("after-it"), ElementsAre(State::kSucceeded, State::kSucceeded));
+  run.check_replay();
+}
+
 TEST(PlanReopen, RunsAgainWhatHadFallenBackToADefault) {
   PipelineBuilder builder;
   builder.root().add("bad");
@@ -295,6 +315,55 @@ TEST(PlanReopen, AGroupThatWasTriedSeveralTimesGoesOnInItsLastTry) {
   EXPECT_THAT(run.live(), ElementsAre("g/bad"));
   run.fail("g/bad");
   EXPECT_THAT(run.live(), UnorderedElementsAre("g/bad", "g/good")) << "a new try of the group";
+  run.finish();
+  EXPECT_EQ(run.state(), State::kSucceeded);
+  run.check_replay();
+}
+
+// Its last try is over and the next one had not begun: there is nothing inside to go on with.
+TEST(PlanReopen, AGroupThatWaitedForItsNextTryBeginsFromItsStart) {
+  PipelineBuilder builder;
+  builder.group("inner").add("work");
+  auto body = builder.group("body");
+  body.add("good");
+  body.add("deep", "inner");
+  body.add("each").loop("[1, 2]");
+  builder.root().add("g", "body").retries(1, seconds{600});
+  builder.root().add("loop", "body").loop("[1]").retries(1, seconds{600});
+  for (const bool killed : {false, true}) {
+    PlanDriver run(builder.build());
+    run.submit();
+    for (const std::string path : {"g", "loop[0]"}) {
+      run.succeed(path + "/good");
+      run.succeed(path + "/each[0]");
+      run.fail(path + "/each[1]");
+      run.fail(path + "/deep/work");
+    }
+    EXPECT_EQ(run.timers().size(), 2u);
+    killed ? run.feed(KillAsked{}) : run.feed(CancelAsked{});
+    ASSERT_EQ(run.state(), State::kCanceled);
+    run.feed(RetryAsked{});
+    run.finish();
+    EXPECT_EQ(run.state(), State::kSucceeded);
+    EXPECT_EQ(run.state("g/good"), State::kSucceeded);
+    EXPECT_EQ(run.state("loop[0]/deep/work"), State::kSucceeded);
+    run.check_replay();
+  }
+}
+
+TEST(PlanReopen, AGroupWhoseNextTryATimeOutKeptAwayBeginsFromItsStart) {
+  PipelineBuilder builder;
+  builder.pipeline().config.active_deadline = seconds{60};
+  builder.group("inner").add("work");
+  builder.group("body").add("deep", "inner");
+  builder.root().add("g", "body").retries(1, seconds{600});
+  PlanDriver run(builder.build());
+  run.submit();
+  run.fail("g/deep/work", "its own reason");
+  run.fire_next_timer();
+  ASSERT_EQ(run.state(), State::kFailed);
+  EXPECT_EQ(run.view("g").error->message, "g/deep/work: its own reason");
+  run.feed(RetryAsked{});
   run.finish();
   EXPECT_EQ(run.state(), State::kSucceeded);
   run.check_replay();

@@ -17,6 +17,7 @@ using testing::from_parent;
 using testing::from_task;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kStart;
 using testing::Outcome;
 using testing::PipelineBuilder;
 using testing::PlanDriver;
@@ -114,6 +115,42 @@ TEST(PlanRetry, OnlyTheFirstAttemptAsksTheCache) {
   run.fail("a");
   EXPECT_THAT(run.look_ups(), IsEmpty());
   EXPECT_THAT(run.live(), ElementsAre("a"));
+  run.check_replay();
+}
+
+// Where time goes is told by the events' own times, and by when the engine knew of them.
+TEST(PlanRetry, TheTimeOfAllAttemptsIsAddedUp) {
+  PipelineBuilder builder;
+  builder.root().add("a").cached().retries(1, seconds{5});
+  builder.root().add("b").after({"a"});
+  PlanDriver run(builder.build());
+  run.submit();
+  run.pass(seconds(1));
+  run.feed(CacheMissed{run.ordinal("a")});
+  run.pass(seconds(2));
+  run.start("a");
+  run.pass(seconds(10));
+  run.feed(
+      AttemptFailed{run.ordinal("a"), 1, {"it broke", ""}, false, false, run.now() + seconds(3)});
+  EXPECT_EQ(run.view("a").doing, model::Doing::kWaiting);
+  ASSERT_TRUE(run.fire_next_timer());
+  run.pass(seconds(4));
+  run.start("a");
+  run.pass(seconds(20));
+  const WallTime known = run.now() + seconds(6);
+  run.feed(AttemptSucceeded{run.ordinal("a"), 2, {}, known});
+  const model::TaskView a = run.view("a");
+  EXPECT_EQ(a.ready_at, kStart);
+  EXPECT_FALSE(a.released_by);
+  EXPECT_EQ(a.doing, model::Doing::kNothing);
+  // The back-off counts from the failure, of which the engine knew three seconds later.
+  EXPECT_EQ(a.spent.waiting, seconds(1 + 2));
+  EXPECT_EQ(a.spent.starting, seconds(2 + 4));
+  EXPECT_EQ(a.spent.running, seconds(10 + 20));
+  EXPECT_EQ(a.spent.finishing, seconds(3 + 6));
+  const model::TaskView b = run.view("b");
+  EXPECT_EQ(b.ready_at, known);
+  EXPECT_EQ(b.released_by, a.ordinal);
   run.check_replay();
 }
 
@@ -288,6 +325,60 @@ TEST(PlanRetry, ATimeOutUsesUpARetryAndTheNextAttemptHasItsOwn) {
   run.succeed("a");
   EXPECT_THAT(run.timers(), IsEmpty());
   EXPECT_EQ(run.state(), State::kSucceeded);
+  run.check_replay();
+}
+
+// Its keeper died while no engine lived, and the next engine finds both at once.
+TEST(PlanRetry, AnAttemptThatWasLostBeforeItsTimeOutWasSeenIsStartedAgain) {
+  PlanDriver run(with_deadline().build());
+  run.submit();
+  run.start("a");
+  run.fire_next_timer();
+  run.lose("a");
+  EXPECT_THAT(run.started(), ElementsAre("a.1", "a.2"));
+  EXPECT_THAT(run.stops(), IsEmpty());
+  run.start("a");
+  run.succeed("a");
+  EXPECT_EQ(run.state(), State::kSucceeded);
+  run.check_replay();
+}
+
+TEST(PlanRetry, TellsHowEachAttemptWent) {
+  PipelineBuilder builder;
+  builder.root().add("a").retries(1, seconds{10});
+  PlanDriver run(builder.build());
+  run.submit();
+  const TaskOrdinal task = run.ordinal("a");
+  const auto history = [&] { return run.plan().history(task); };
+  EXPECT_THAT(history(), ElementsAre(model::AttemptView{}));
+  run.pass(seconds{1});
+  run.start("a");
+  const WallTime first = run.now();
+  run.pass(seconds{1});
+  run.lose("a");
+  EXPECT_EQ(run.plan().brief(task).setbacks, 1u);
+  EXPECT_TRUE(run.plan().brief(task).setback->lost);
+  EXPECT_EQ(run.plan().counts().waiting, 1u) << "not seen running again";
+  const model::AttemptView lost{State::kFailed, true, history().front().reason, first, run.now()};
+  EXPECT_THAT(history(), ElementsAre(lost, model::AttemptView{}));
+  EXPECT_FALSE(lost.reason.empty());
+  run.pass(seconds{1});
+  run.start("a");
+  const WallTime second = run.now();
+  EXPECT_EQ(run.plan().counts().waiting, 0u);
+  EXPECT_THAT(history(),
+              ElementsAre(lost, model::AttemptView{State::kRunning, false, {}, second, {}}));
+  run.pass(seconds{1});
+  run.fail("a", "exit status 1");
+  EXPECT_EQ(run.plan().brief(task).setback->reason, "exit status 1");
+  EXPECT_EQ(run.plan().brief(task).retry_at, run.now() + seconds{10});
+  run.fire_next_timer();
+  run.start("a");
+  run.succeed("a");
+  ASSERT_EQ(history().size(), 3u);
+  EXPECT_EQ(history()[1].reason, "exit status 1");
+  EXPECT_EQ(history()[2].state, State::kSucceeded);
+  EXPECT_EQ(run.plan().brief(task).setbacks, 0u) << "nothing follows";
   run.check_replay();
 }
 

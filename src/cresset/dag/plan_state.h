@@ -4,8 +4,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "cresset/dag/graph.h"
@@ -35,6 +36,39 @@ enum class Phase {
   kEnded,
 };
 
+// An optional for what few have: one that is empty takes no more room than a pointer.
+template <class T>
+class Rare {
+ public:
+  Rare& operator=(T value) {
+    value_ = std::make_unique<T>(std::move(value));
+    return *this;
+  }
+  void reset() { value_.reset(); }
+  explicit operator bool() const { return value_ != nullptr; }
+  const T& operator*() const { return *value_; }
+  const T* operator->() const { return value_.get(); }
+  T& make() {
+    if (value_ == nullptr) value_ = std::make_unique<T>();
+    return *value_;
+  }
+  [[nodiscard]] std::optional<T> copy() const {
+    return value_ == nullptr ? std::nullopt : std::optional<T>(*value_);
+  }
+
+ private:
+  std::unique_ptr<T> value_;
+};
+
+// How far a loop has come that was entered.
+struct LoopProgress {
+  LoopItems items;
+  std::vector<NodeId> iterations;  // those begun, by index
+  std::deque<NodeId> again;        // of those, what a new generation has yet to begin
+  std::uint32_t done = 0;
+};
+
+// There may be a million of them: what few have is kept apart.
 struct Node {
   const GraphTask* task = nullptr;
   ScopeId scope = kNone;  // the dag instance it stands in; kNone for the root
@@ -53,18 +87,32 @@ struct Node {
   bool cut_short = false;  // not started because the run was being stopped
   bool outdated = false;   // replaced by a later try of the group it stood in
   std::string reason;
-  std::optional<model::Failure> failure;
+  Rare<model::Failure> failure;
+  // Attempts that have ended, from the first; of a step whose first one ends well, none.
+  Rare<std::vector<model::AttemptView>> ended;
   Slots inputs;
   Slots outputs;
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
+  std::optional<WallTime> ready_at;
+  NodeId released_by = kNone;
+  model::Spent spent;
+  model::Doing doing = model::Doing::kNothing;
+  WallTime doing_since{};
   std::optional<WallTime> due;  // of its retry timer or deadline
+  WallTime not_before{};        // nothing that comes happens to it earlier
 
-  ScopeId inside = kNone;          // dag, or iteration of a dag
-  std::vector<NodeId> iterations;  // loop: those begun, by index
-  std::deque<NodeId> again;        // of those, what a new generation has yet to begin
-  std::optional<LoopItems> items;
-  std::uint32_t iterations_done = 0;
+  ScopeId inside = kNone;                       // dag, or iteration of a dag
+  std::unique_ptr<LoopProgress> loop_progress;  // loop that was entered
+  std::uint64_t changed_in = 0;                 // the last step that changed it
+
+  [[nodiscard]] bool was_entered() const {
+    return inside != kNone || (loop_progress != nullptr && !loop_progress->iterations.empty());
+  }
+  // Those begun.
+  [[nodiscard]] std::span<const NodeId> iterations() const {
+    return loop_progress == nullptr ? std::span<const NodeId>() : loop_progress->iterations;
+  }
 };
 
 struct Scope {
@@ -81,14 +129,19 @@ class Plan::Impl {
        RunContext context);
 
   StepResult step(const Event& event, WallTime now);
+  Result<void> check(const Event& event) const;
   std::vector<Effect> outstanding() const;
   TaskBrief brief(NodeId id) const;
   LeafTask leaf(NodeId id) const;
+  const model::Component& component(NodeId id) const;
   std::optional<NodeId> find(std::string_view path) const;
+  std::vector<NodeId> tasks() const;
+  std::vector<model::AttemptView> history(NodeId id) const;
   std::vector<std::pair<NodeId, std::uint32_t>> attempts() const;
   std::vector<std::pair<NodeId, std::uint32_t>> live_attempts() const;
   Counts counts() const;
   model::RunView view() const;
+  model::TaskView view_task(NodeId id) const;
 
   model::State run_state() const { return run_state_; }
   bool cancelling() const { return stop_ != Stop::kNo; }
@@ -97,6 +150,7 @@ class Plan::Impl {
   const std::optional<model::Failure>& error() const { return error_; }
   std::optional<WallTime> started_at() const { return started_at_; }
   std::optional<WallTime> finished_at() const { return finished_at_; }
+  WallTime latest() const { return latest_; }
 
  private:
   enum class Stop { kNo, kCancel, kKill, kTimeOut };
@@ -116,6 +170,11 @@ class Plan::Impl {
   void stop_all(Stop how);
   void give_up(NodeId id);
   void stop_after_failure();
+
+  // plan_check.cc
+  Result<void> check_step(NodeId id) const;
+  Result<void> check_attempt(NodeId id, std::uint32_t attempt) const;
+  Result<void> check_timer(const TimerId& timer) const;
 
   // plan_progress.cc: what follows from them
   void settle();
@@ -137,12 +196,12 @@ class Plan::Impl {
   void end_iteration(NodeId loop);
   void end_loop(NodeId id);
   void end_scope(ScopeId id);
-  void end_group(NodeId id, const std::vector<NodeId>& parts, bool complete);
+  void end_group(NodeId id, std::span<const NodeId> parts, bool complete);
   void end_run();
   Slots dag_outputs(const Scope& scope) const;
   Slots loop_outputs(const Node& loop) const;
   Value final_status(const Scope& scope, const std::string& task) const;
-  model::Failure first_failure(const std::vector<NodeId>& nodes) const;
+  model::Failure first_failure(std::span<const NodeId> nodes) const;
   void wait_to_retry(NodeId id);
 
   // plan_reopen.cc: another generation
@@ -152,6 +211,7 @@ class Plan::Impl {
   void reset_node(NodeId id);
   void outdate(NodeId id);
 
+  WallTime time_of(Node& node);
   NodeId add_node(const GraphTask& task, ScopeId scope);
   ScopeId add_scope(const GraphDag& dag, NodeId owner);
   NodeId group_of(const Node& node) const;
@@ -166,8 +226,11 @@ class Plan::Impl {
   void path(NodeId id, std::string& out) const;
   std::string path(NodeId id) const;
   void changed(NodeId id);
-  void view_scope(const Scope& scope, std::vector<model::TaskView>& out) const;
-  void view_node(NodeId id, std::vector<model::TaskView>& out) const;
+  static void turn_to(Node& node, model::Doing doing, WallTime at);
+  void note_attempt(Node& node, model::State state, std::string reason);
+  void finish_attempt(Node& node);
+  void list_scope(const Scope& scope, std::vector<NodeId>& out) const;
+  void list_node(NodeId id, std::vector<NodeId>& out) const;
 
   std::shared_ptr<const model::Pipeline> pipeline_;
   Graph graph_;
@@ -189,9 +252,12 @@ class Plan::Impl {
 
   // Of the step under way.
   WallTime now_{};
+  WallTime known_{};      // when the engine could act on it
+  NodeId cause_ = kNone;  // the task that it is about
+  WallTime latest_{};
   std::deque<NodeId> ready_;
   StepResult result_;
-  std::unordered_set<NodeId> changed_;
+  std::uint64_t steps_ = 0;
 };
 
 }  // namespace cresset::dag

@@ -536,6 +536,49 @@ TEST(Plan, NothingMovesARunThatHasEnded) {
   run.check_replay();
 }
 
+// Whatever clock the ends of steps were seen by: an engine that comes back may hear of one from the
+// time in which the calendar was wrong.
+TEST(Plan, TimesKeepTheirOrderWhenTheClockWasSetBackMeanwhile) {
+  PipelineBuilder builder;
+  auto body = builder.group("body");
+  body.add("inner").retries(1);
+  body.add("after").after({"inner"});
+  builder.root().add("group", "body");
+  builder.root().add("left");
+  builder.root().add("join").after({"group", "left"});
+  builder.root().add("loop", "step").loop("[1, 2, 3]").after({"join"});
+  builder.root().add("exit").always().after({"loop"});
+  for (int seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(seed);
+    std::uint64_t dice = static_cast<std::uint64_t>(seed);
+    dag::RunContext context;
+    context.created_at = testing::kStart + std::chrono::minutes{5};
+    PlanDriver run(builder.build(), context);
+    run.submit();
+    run.finish([&](const std::string& path, std::uint32_t attempt) {
+      dice = dice * 6364136223846793005u + 1442695040888963407u;
+      run.pass(std::chrono::minutes{static_cast<std::int64_t>(dice >> 33) % 120 - 60});
+      return path == "group/inner" && attempt == 1 ? Outcome::fails() : Outcome::gives(1);
+    });
+    const model::RunView view = run.plan().view();
+    ASSERT_EQ(view.state, State::kSucceeded);
+    EXPECT_LE(view.created_at, *view.started_at);
+    EXPECT_LE(*view.started_at, *view.finished_at);
+    for (const model::TaskView& task : view.tasks) {
+      SCOPED_TRACE(task.path);
+      EXPECT_LE(*view.started_at, *task.started_at);
+      EXPECT_LE(*task.started_at, *task.finished_at);
+      EXPECT_LE(*task.finished_at, *view.finished_at);
+    }
+    for (const auto& [first, second] : std::vector<std::pair<std::string, std::string>>{
+             {"group/inner", "group/after"}, {"group", "join"}, {"left", "join"}, {"join", "loop"}})
+      EXPECT_LE(*run.view(first).finished_at, *run.view(second).started_at) << first;
+    EXPECT_LE(*run.view("group/after").finished_at, *run.view("group").finished_at);
+    EXPECT_LE(*run.view("group").started_at, *run.view("group/inner").started_at);
+    run.check_replay();
+  }
+}
+
 TEST(Plan, SaysWhichTasksChanged) {
   PipelineBuilder builder;
   builder.root().add("a");

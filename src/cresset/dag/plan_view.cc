@@ -50,11 +50,39 @@ TaskBrief Plan::Impl::brief(NodeId id) const {
   out.cached = node.cached;
   out.attempt = node.attempt;
   out.reason = node.reason;
-  if (node.state == State::kFailed) out.error = node.failure;
+  if (node.state == State::kFailed) out.error = node.failure.copy();
   out.started_at = node.started_at;
   out.finished_at = node.finished_at;
-  out.iterations = node.items ? static_cast<std::uint32_t>(node.items->size()) : 0;
-  out.iterations_done = node.iterations_done;
+  if (node.loop_progress) {
+    out.iterations = static_cast<std::uint32_t>(node.loop_progress->items.size());
+    out.iterations_done = node.loop_progress->done;
+  }
+  out.doing = node.doing;
+  if (node.doing != model::Doing::kNothing) out.doing_since = node.doing_since;
+  // An earlier generation is no setback to this one.
+  if (node.ended && node.phase != Phase::kEnded && node.failures + node.losses > 0) {
+    out.setbacks = static_cast<std::uint32_t>(node.ended->size());
+    out.setback = node.ended->back();
+  }
+  if (node.phase == Phase::kRetryWait) out.retry_at = node.due;
+  return out;
+}
+
+std::vector<model::AttemptView> Plan::Impl::history(NodeId id) const {
+  CHECK(id < nodes_.size());
+  const Node& node = nodes_[id];
+  if (!is_leaf(node)) return {};
+  std::vector<model::AttemptView> out;
+  if (node.ended) out = *node.ended;
+  if (out.size() >= node.attempt) return out;
+  model::AttemptView& last = out.emplace_back();
+  if (node.phase == Phase::kEnded) {
+    // The first one, which ended well: others are noted.
+    last = {node.state, false, {}, node.started_at, node.finished_at};
+  } else if (node.phase == Phase::kRunning) {
+    last.state = State::kRunning;
+    last.started_at = node.doing_since;
+  }
   return out;
 }
 
@@ -75,6 +103,11 @@ LeafTask Plan::Impl::leaf(NodeId id) const {
   out.cacheable = node.task->spec->caching.enabled;
   add_platform_values(scopes_[node.scope], out);
   return out;
+}
+
+const model::Component& Plan::Impl::component(NodeId id) const {
+  CHECK(id < nodes_.size() && is_leaf(nodes_[id]));
+  return *nodes_[id].task->component;
 }
 
 void Plan::Impl::add_platform_values(const Scope& scope, LeafTask& out) const {
@@ -132,6 +165,7 @@ Plan::Counts Plan::Impl::counts() const {
         break;
       case State::kRunning:
         ++out.running;
+        if (node.phase != Phase::kRunning) ++out.waiting;
         break;
       case State::kSucceeded:
         ++(node.cached ? out.cached : out.succeeded);
@@ -161,38 +195,55 @@ model::RunView Plan::Impl::view() const {
   out.created_at = context_.created_at;
   out.started_at = started_at_;
   out.finished_at = finished_at_;
-  if (nodes_[root_].inside != kNone) view_scope(scopes_[nodes_[root_].inside], out.tasks);
+  const std::vector<NodeId> shown = tasks();
+  out.tasks.reserve(shown.size());
+  for (NodeId id : shown) out.tasks.push_back(view_task(id));
   return out;
 }
 
-void Plan::Impl::view_scope(const Scope& scope, std::vector<model::TaskView>& out) const {
-  for (NodeId id : scope.nodes) view_node(id, out);
+std::vector<NodeId> Plan::Impl::tasks() const {
+  std::vector<NodeId> out;
+  if (nodes_[root_].inside != kNone) list_scope(scopes_[nodes_[root_].inside], out);
+  return out;
 }
 
-void Plan::Impl::view_node(NodeId id, std::vector<model::TaskView>& out) const {
+void Plan::Impl::list_scope(const Scope& scope, std::vector<NodeId>& out) const {
+  for (NodeId id : scope.nodes) list_node(id, out);
+}
+
+void Plan::Impl::list_node(NodeId id, std::vector<NodeId>& out) const {
   const Node& node = nodes_[id];
-  if (is_shown(node)) {
-    const TaskBrief brief_of = brief(id);
-    model::TaskView& view = out.emplace_back();
-    view.ordinal = id;
-    view.path = brief_of.path;
-    view.name = node.task->name;
-    view.display_name = node.task->spec->display_name;
-    view.kind = brief_of.kind;
-    view.state = node.state;
-    view.cached = node.cached;
-    view.attempts = node.attempt;
-    view.reason = node.reason;
-    view.error = brief_of.error;
-    view.inputs = copy(node.inputs);
-    view.outputs = copy(node.outputs);
-    view.started_at = node.started_at;
-    view.finished_at = node.finished_at;
-    view.iterations = brief_of.iterations;
-    view.iterations_done = node.iterations_done;
-  }
-  if (node.inside != kNone) view_scope(scopes_[node.inside], out);
-  for (NodeId child : node.iterations) view_node(child, out);
+  if (is_shown(node)) out.push_back(id);
+  if (node.inside != kNone) list_scope(scopes_[node.inside], out);
+  for (NodeId child : node.iterations()) list_node(child, out);
+}
+
+model::TaskView Plan::Impl::view_task(NodeId id) const {
+  const Node& node = nodes_[id];
+  const TaskBrief brief_of = brief(id);
+  model::TaskView view;
+  view.ordinal = id;
+  view.path = brief_of.path;
+  view.name = node.task->name;
+  view.display_name = node.task->spec->display_name;
+  view.kind = brief_of.kind;
+  view.state = node.state;
+  view.cached = node.cached;
+  view.attempts = node.attempt;
+  view.reason = node.reason;
+  view.error = brief_of.error;
+  view.inputs = copy(node.inputs);
+  view.outputs = copy(node.outputs);
+  view.started_at = node.started_at;
+  view.finished_at = node.finished_at;
+  view.ready_at = node.ready_at;
+  if (node.released_by != kNone) view.released_by = node.released_by;
+  view.spent = node.spent;
+  view.doing = brief_of.doing;
+  view.doing_since = brief_of.doing_since;
+  view.iterations = brief_of.iterations;
+  view.iterations_done = brief_of.iterations_done;
+  return view;
 }
 
 }  // namespace cresset::dag

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <map>
+#include <boost/container/flat_map.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,10 +13,10 @@ using ValueRef = std::shared_ptr<const Value>;
 using ArtifactsRef = std::shared_ptr<const std::vector<model::Artifact>>;
 
 // Bindings whose values are shared: a list that is handed to each of its own iterations exists
-// once.
+// once. Flat, because a run may have a million of them with a name or two each.
 struct Slots {
-  std::map<std::string, ValueRef, std::less<>> parameters;
-  std::map<std::string, ArtifactsRef, std::less<>> artifacts;
+  boost::container::flat_map<std::string, ValueRef, std::less<>> parameters;
+  boost::container::flat_map<std::string, ArtifactsRef, std::less<>> artifacts;
 };
 
 inline Slots share(model::Bindings bindings) {

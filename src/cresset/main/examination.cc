@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -49,12 +50,20 @@ std::vector<Check> Examination::run(const Error* open_error, ports::Environments
 
 Check Examination::check_home(const Error* open_error) const {
   if (open_error == nullptr) return {"home", Verdict::kGood, home.root(), ""};
-  return {"home", Verdict::kBad, open_error->text(), "set CRESSET_HOME to a folder of your own"};
+  // Most errors say themselves what to do; none but these is mended by another home.
+  const bool is_not_ours =
+      open_error->code == Code::kPermissionDenied || open_error->code == Code::kNotFound;
+  return {"home", Verdict::kBad, open_error->text(),
+          is_not_ours ? "set CRESSET_HOME to a folder of your own" : ""};
 }
 
 Check Examination::check_space() const {
   struct statvfs info{};
-  if (::statvfs(home.root().c_str(), &info) != 0)
+  // Where it will be, when it does not exist yet.
+  std::string folder = home.root();
+  while (::access(folder.c_str(), F_OK) != 0 && folder.size() > 1)
+    folder.resize(std::max(folder.rfind('/'), std::size_t{1}));
+  if (::statvfs(folder.c_str(), &info) != 0)
     return {"disk", Verdict::kWarning, "the free space cannot be read", ""};
   const auto free = static_cast<std::int64_t>(info.f_bavail * info.f_frsize);
   Check check{"disk", Verdict::kGood, fmt::format("{} free", cli::bytes_text(free)), ""};

@@ -6,15 +6,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/posix/file_watch.h"
+#include "cresset/adapters/posix/folders.h"
 #include "cresset/adapters/process/keeper_main.h"
 #include "cresset/adapters/python/built_environments.h"
 #include "cresset/cli/interpreter.h"
+#include "cresset/main/deep_examination.h"
 #include "cresset/main/examination.h"
+#include "cresset/main/hand_terminal.h"
+#include "cresset/main/home_backup.h"
 #include "cresset/main/home_path.h"
 #include "cresset/main/runtime_folder.h"
 
@@ -50,12 +57,45 @@ std::vector<std::pair<std::string, std::string>> whole_environment() {
   return out;
 }
 
+std::string search_path() {
+  return environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+}
+
+Error no_folder(const std::string& path) {
+  return make_error(Code::kFailedPrecondition,
+                    "{} is no folder, and a home is one: set CRESSET_HOME to a folder, which may "
+                    "not exist yet",
+                    path);
+}
+
 // Logs, secrets and results are their owner's alone.
 Result<void> make_private_home(const std::string& home) {
   const std::size_t slash = home.rfind('/');
+  struct stat info{};
   if (slash != 0) CR_TRY_VOID(localfs::make_folder(home.substr(0, slash)));
-  if (::mkdir(home.c_str(), kPrivate) == 0 || errno == EEXIST) return {};
+  if (::mkdir(home.c_str(), kPrivate) == 0) return {};
+  if (errno == EEXIST)
+    return ::stat(home.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? Result<void>()
+                                                                     : no_folder(home);
   return errno_error(errno, home).with("making the home that CRESSET_HOME names");
+}
+
+// When its inode was made; nothing where the file system does not say.
+std::optional<WallTime> birth_of(const std::string& path) {
+  struct statx info{};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BTIME, &info) != 0 ||
+      (info.stx_mask & STATX_BTIME) == 0)
+    return std::nullopt;
+  return WallTime{
+      std::chrono::duration_cast<Duration>(std::chrono::seconds{info.stx_btime.tv_sec} +
+                                           std::chrono::nanoseconds{info.stx_btime.tv_nsec})};
+}
+
+std::optional<WallTime> change_of(const std::string& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+  return WallTime{std::chrono::duration_cast<Duration>(
+      std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec})};
 }
 
 }  // namespace
@@ -65,27 +105,84 @@ class LocalBackend::SignalLevel final : public app::Interrupts {
   explicit SignalLevel(posix::Waker waker) : signals_(std::move(waker)) {}
   int level() override { return signals_.level(); }
   [[nodiscard]] bool hung_up() const { return signals_.hung_up(); }
+  [[nodiscard]] int last() const { return signals_.last(); }
 
  private:
   posix::SignalInterrupts signals_;
+};
+
+// For what a terminal that goes away ends as well.
+class LocalBackend::AnySignal final : public app::Interrupts {
+ public:
+  explicit AnySignal(LocalBackend& backend) : backend_(backend) {}
+  int level() override {
+    const int level = backend_.interrupts().level();
+    return level == 0 && backend_.hung_up() ? 1 : level;
+  }
+
+ private:
+  LocalBackend& backend_;
+};
+
+class LocalBackend::Watch final : public cli::FileWatch {
+ public:
+  Watch(posix::FileWatch watch, posix::PollReactor& reactor)
+      : watch_(std::move(watch)), reactor_(reactor) {
+    reactor_.add(watch_.fd());
+  }
+  ~Watch() override { reactor_.remove(watch_.fd()); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  Result<void> watch(const std::vector<std::string>& files, const std::string& ending) override {
+    return watch_.watch(files, ending);
+  }
+  bool poll() override { return watch_.poll(); }
+
+ private:
+  posix::FileWatch watch_;
+  posix::PollReactor& reactor_;
 };
 
 struct LocalBackend::Engine {
   Engine(std::unique_ptr<sqlite::SqliteStore> opened, const app::Home& home,
          const std::string& program, python::LocalEnvironmentsOptions environment_options,
          posix::SystemClock& clock, posix::PollReactor& reactor)
-      : store(std::move(opened)),
+      : database(home.database()),
+        store(std::move(opened)),
         executor({home.keeper_dir(), {program, "keeper", home.keeper_dir()}}, clock),
         files({.memory_dir = home.digests_dir()}, [waker = reactor.waker()] { waker.wake(); }),
         environments(std::move(environment_options), [waker = reactor.waker()] { waker.wake(); }),
-        service(home, {clock, random, reactor, *store, executor, files, environments,
-                       [folder = home.runtime_dir()] { return unpack_runtime(folder); }}) {}
+        runtime_dir(home.runtime_dir()),
+        service(home, ports(clock, reactor, *store)) {}
 
+  app::RunService::Ports ports(posix::SystemClock& clock, posix::PollReactor& reactor,
+                               ports::MetadataStore& of) {
+    return {clock,
+            random,
+            reactor,
+            of,
+            executor,
+            files,
+            environments,
+            [this] { return unpack_runtime(runtime_dir); },
+            [this](const std::string& path) { return predates_database(path); }};
+  }
+
+  // A database that is younger than what it does not know was made or put back after it.
+  [[nodiscard]] bool predates_database(const std::string& path) const {
+    const auto made = birth_of(database);
+    const auto changed = change_of(path);
+    return made && changed && *changed < *made;
+  }
+
+  std::string database;
   posix::SystemRandom random;
   std::unique_ptr<sqlite::SqliteStore> store;
   process::ProcessExecutor executor;
   localfs::LocalFileWorker files;
   python::LocalEnvironments environments;
+  std::string runtime_dir;
   app::RunService service;
 };
 
@@ -105,16 +202,21 @@ std::optional<std::string> LocalBackend::variable(const std::string& name) const
 
 bool LocalBackend::home_exists() const {
   struct stat info{};
-  if (::stat(home_.database().c_str(), &info) == 0) return true;
-  // What may not be looked at is told when it is opened.
-  return errno != ENOENT && errno != ENOTDIR;
+  if (::lstat(home_.root().c_str(), &info) != 0) return errno != ENOENT;
+  // What is no folder, may not be looked at or has lost its database is told when it is opened.
+  if (::stat(home_.root().c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return true;
+  for (const std::string& path : {home_.database(), home_.database() + "-wal",
+                                  home_.root() + "/runs", home_.artifacts_dir()}) {
+    if (::lstat(path.c_str(), &info) == 0 || errno != ENOENT) return true;
+  }
+  return false;
 }
 
 python::LocalEnvironmentsOptions LocalBackend::environment_options() const {
   python::LocalEnvironmentsOptions options;
   options.envs_dir = home_.envs_dir();
   options.runtime_dir = [folder = home_.runtime_dir()] { return unpack_runtime(folder); };
-  options.path_variable = variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  options.path_variable = search_path();
   options.tool_env = whole_environment();
   return options;
 }
@@ -124,7 +226,9 @@ Result<app::RunService*> LocalBackend::service() {
   // The keeper, which reads it, has nobody to tell.
   if (auto options = machine_options(); !options) return std::move(options).error();
   CR_TRY_VOID(make_private_home(home_.root()));
-  CR_TRY(auto store, sqlite::SqliteStore::open({home_.database(), home_.locks_dir()}));
+  sqlite::StoreOptions options{.database = home_.database(), .locks_dir = home_.locks_dir()};
+  options.filled_after = {home_.root() + "/runs", home_.artifacts_dir()};
+  CR_TRY(auto store, sqlite::SqliteStore::open(std::move(options)));
   engine_ = std::make_unique<Engine>(std::move(store), home_, program_, environment_options(),
                                      clock_, reactor_);
   reactor_.add(engine_->executor.fd());
@@ -136,13 +240,23 @@ app::Interrupts& LocalBackend::interrupts() {
   return *signals_;
 }
 
+Result<cli::FileWatch*> LocalBackend::file_watch() {
+  if (!watch_) {
+    CR_TRY(posix::FileWatch watch, posix::FileWatch::make());
+    watch_ = std::make_unique<Watch>(std::move(watch), reactor_);
+  }
+  return watch_.get();
+}
+
 bool LocalBackend::hung_up() const { return signals_ && signals_->hung_up(); }
 
 void LocalBackend::die_of_interrupt() {
+  const int came = signals_ ? signals_->last() : 0;
+  const int signal = came == 0 ? SIGINT : came;
   signals_.reset();
-  ::signal(SIGINT, SIG_DFL);
-  ::raise(SIGINT);
-  ::_exit(128 + SIGINT);
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+  ::_exit(128 + signal);
 }
 
 Result<void> LocalBackend::start_engine(const model::RunId& run) {
@@ -181,6 +295,33 @@ int LocalBackend::run_keeper(const std::string& folder) {
   return options ? process::run_keeper({folder, *std::move(options)}) : 1;
 }
 
+Result<std::string> LocalBackend::make_folder() { return make_hand_folder(); }
+
+Result<void> LocalBackend::remove_folder(const std::string& folder) {
+  return posix::remove_tree(folder);
+}
+
+Result<int> LocalBackend::run_on_terminal(const ports::StartSpec& spec) {
+  return app_main::run_on_terminal(spec);
+}
+
+Result<cli::CompiledScript> LocalBackend::compile(const cli::PipelineScript& script) {
+  if (!compiler_) {
+    python::PipelineCompilerOptions options;
+    options.helper = embedded_text("cresset_compile.py");
+    options.path_variable = search_path();
+    options.env = whole_environment();
+    compiler_ = std::make_unique<python::PipelineCompiler>(std::move(options));
+  }
+  app::Interrupts& asked = interrupts();
+  auto compiled = compiler_->compile({script.python, script.path, script.function},
+                                     [&asked] { return asked.level() > 0; });
+  if (!script.more_follow) compiler_.reset();
+  if (!compiled) return std::move(compiled).error();
+  return cli::CompiledScript{std::move(compiled->text), std::move(compiled->problem),
+                             std::move(compiled->files)};
+}
+
 Result<std::vector<cli::BuiltEnvironment>> LocalBackend::environments() {
   CR_TRY(const std::vector<python::BuiltEnvironment> built,
          python::list_environments(home_.envs_dir()));
@@ -201,13 +342,76 @@ Result<int> LocalBackend::remove_unfinished_environments() {
   return python::remove_unfinished_environments(home_.envs_dir());
 }
 
+// The machine alone, from a folder of its own: a look makes no home.
+std::vector<cli::Check> LocalBackend::examine_without_home() {
+  std::string place = variable("TMPDIR").value_or("/tmp") + "/cresset-doctor-XXXXXX";
+  const bool has_place = ::mkdtemp(place.data()) != nullptr;
+  Examination examination{home_, reactor_, clock_,
+                          machine_options().value_or(process::MachineOptions{}),
+                          cli::default_interpreter(*this)};
+  std::vector<cli::Check> out;
+  {
+    std::optional<python::LocalEnvironments> environments;
+    if (has_place) {
+      const app::Home scratch(place);
+      python::LocalEnvironmentsOptions options = environment_options();
+      options.envs_dir = scratch.envs_dir();
+      options.runtime_dir = [folder = scratch.runtime_dir()] { return unpack_runtime(folder); };
+      environments.emplace(std::move(options), [waker = reactor_.waker()] { waker.wake(); });
+    }
+    out = examination.run(nullptr, environments ? &*environments : nullptr);
+  }
+  out.front().finding = home_.root() + " does not exist yet: the first `cresset run` makes it";
+  // What stays of a folder for temporary files hurts nobody.
+  if (has_place) static_cast<void>(posix::remove_tree(place));
+  return out;
+}
+
 std::vector<cli::Check> LocalBackend::examine() {
+  if (!home_exists()) return examine_without_home();
   auto opened = service();
   Examination examination{home_, reactor_, clock_,
                           machine_options().value_or(process::MachineOptions{}),
                           cli::default_interpreter(*this)};
   return examination.run(opened ? nullptr : &opened.error(),
                          opened ? &engine_->environments : nullptr);
+}
+
+Result<std::vector<cli::Check>> LocalBackend::examine_deep(bool repair,
+                                                           const cli::OnProgress& on_progress) {
+  CR_TRY(app::RunService* const runs, service());
+  std::vector<cli::Check> out = examine_database(*engine_->store);
+  std::ranges::move(examine_keeper(home_), std::back_inserter(out));
+  auto found = runs->examine(repair, [&](std::size_t done, std::size_t total) {
+    on_progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
+  });
+  if (found) {
+    std::ranges::move(*found, std::back_inserter(out));
+  } else {
+    out.push_back({"runs", cli::Check::Verdict::kBad, found.error().text(), ""});
+  }
+  CR_TRY(std::vector<cli::Check> temporaries, examine_temporaries(home_, repair));
+  std::ranges::move(temporaries, std::back_inserter(out));
+  return out;
+}
+
+Result<cli::BackupSummary> LocalBackend::backup(const std::string& file, bool replace,
+                                                const cli::OnProgress& on_progress) {
+  CR_TRY_VOID(service());
+  const auto contents = [this](sqlite::SqliteStore& snapshot, app::Interrupts& interrupts) {
+    return app::RunService(home_, engine_->ports(clock_, reactor_, snapshot))
+        .backup_contents(interrupts);
+  };
+  AnySignal signals(*this);
+  return write_backup(*engine_->store,
+                      {home_, file, replace, version(), clock_.wall_now(), contents, signals},
+                      on_progress);
+}
+
+Result<cli::BackupSummary> LocalBackend::restore(const std::string& file,
+                                                 const cli::OnProgress& on_progress) {
+  AnySignal signals(*this);
+  return read_backup(file, home_, signals, on_progress);
 }
 
 std::string LocalBackend::version() const { return CRESSET_VERSION; }

@@ -36,6 +36,8 @@ bool speaks_utf8() {
 int run(std::vector<std::string> words) {
   // A reader that leaves is met where the write fails.
   ::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow (ulimit -f) is like a full disk: the write says so.
+  ::signal(SIGXFSZ, SIG_IGN);
   cli::Terminal terminal(wants_colour(), speaks_utf8());
   auto home = find_home_path();
   if (!home) {

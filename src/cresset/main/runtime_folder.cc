@@ -9,6 +9,10 @@
 #include <cstdio>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/posix/folders.h"
+#include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/posix/write_all.h"
+#include "cresset/base/check.h"
 #include "cresset/base/digest.h"
 #include "cresset/main/embedded_runtime.h"
 
@@ -30,22 +34,10 @@ std::string content_name() {
 }
 
 Result<void> write_plain(const std::string& path, const EmbeddedFile& file) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                        file.executable ? kExecutable : kPlain);
-  if (fd < 0) return errno_error(errno, path);
-  std::string_view rest = file.content;
-  int failed = 0;
-  while (!rest.empty() && failed == 0) {
-    const ssize_t written = ::write(fd, rest.data(), rest.size());
-    if (written < 0) {
-      failed = errno == EINTR ? 0 : errno;
-    } else {
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  ::close(fd);
-  if (failed != 0) return errno_error(failed, path);
-  return {};
+  const posix::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                                  file.executable ? kExecutable : kPlain));
+  if (!fd) return errno_error(errno, path);
+  return posix::write_all(fd.get(), file.content, path);
 }
 
 // One sync for all files: each by itself would cost the first run a tenth of a second.
@@ -69,19 +61,26 @@ Result<void> fill(const std::string& folder) {
 
 }  // namespace
 
+std::string embedded_text(std::string_view path) {
+  for (const EmbeddedFile& file : embedded_runtime()) {
+    if (file.path == path) return std::string(file.content);
+  }
+  CHECK(false);
+}
+
 Result<std::string> unpack_runtime(const std::string& parent) {
   std::string folder = parent + "/" + content_name();
   struct stat info{};
   if (::stat(folder.c_str(), &info) == 0) return folder;
   const std::string building = fmt::format("{}.{}", folder, ::getpid());
-  CR_TRY_VOID(localfs::remove_tree(building));
+  CR_TRY_VOID(posix::remove_tree(building));
   CR_TRY_VOID(localfs::make_folder(building));
   if (auto filled = fill(building); !filled)
     return std::move(filled).error().with("unpacking the Python runtime");
   // Another process may have been faster: its folder holds the same.
   if (::rename(building.c_str(), folder.c_str()) != 0) {
     const int failed = errno;
-    CR_TRY_VOID(localfs::remove_tree(building));
+    CR_TRY_VOID(posix::remove_tree(building));
     if (failed != EEXIST && failed != ENOTEMPTY) return errno_error(failed, folder);
   }
   return folder;

@@ -14,6 +14,9 @@ struct EmbeddedFile {
   bool executable = false;
 };
 
+// The content of one of them.
+std::string embedded_text(std::string_view path);
+
 // Unpacks runtime/python below `parent` unless it is there already, and answers where it is: a
 // folder named after the content, so that programs of different versions share a home. Whole or
 // not at all, after a power failure too.

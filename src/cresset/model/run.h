@@ -68,6 +68,27 @@ struct Failure {
 enum class TaskKind { kContainer, kImporter, kDag, kLoop, kCondition };
 std::string_view to_string(TaskKind kind);  // "container" …
 
+// Where the time of a step went, all its attempts together.
+struct Spent {
+  Duration waiting{0};    // from when all that it needs was there: cache, commits, back-off
+  Duration starting{0};   // environment, free slots, process
+  Duration running{0};    // of its processes
+  Duration finishing{0};  // outputs read and digested
+  bool operator==(const Spent&) const = default;
+};
+// What a step that has not ended does now.
+enum class Doing { kNothing, kWaiting, kStarting, kRunning };
+
+// How one attempt of a step went.
+struct AttemptView {
+  State state = State::kPending;       // PENDING until its process runs; never SKIPPED
+  bool lost = false;                   // FAILED, but not by the step's doing: no retry was used up
+  std::string reason;                  // why it is FAILED or CANCELED; empty otherwise
+  std::optional<WallTime> started_at;  // of its process; nothing when that never ran
+  std::optional<WallTime> finished_at;
+  bool operator==(const AttemptView&) const = default;
+};
+
 struct TaskView {
   std::uint32_t ordinal = 0;
   std::string path;  // names joined with "/", "[i]" after a loop's name for its iteration
@@ -83,6 +104,13 @@ struct TaskView {
   Bindings outputs;
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
+  // Of steps that had all they need; not of groups.
+  std::optional<WallTime> ready_at;
+  // The task whose end made it ready; nothing for those that the run began with, or retried.
+  std::optional<std::uint32_t> released_by;
+  Spent spent;  // without what it does now
+  Doing doing = Doing::kNothing;
+  std::optional<WallTime> doing_since;
   // Loops: iterations in all, and how many have ended; 0 for other kinds.
   std::uint32_t iterations = 0;
   std::uint32_t iterations_done = 0;

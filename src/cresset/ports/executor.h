@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -39,6 +40,16 @@ struct Mount {
   bool read_only = false;
 };
 
+// For a command that is `PYTHON SCRIPT ARGUMENT...`: the step may begin as a fork of an interpreter
+// that has imported what it needs. To the step it is as a new interpreter, but for what
+// docs/reference/warm-workers.md lists. An executor may start the command itself all the same.
+struct WarmStart {
+  std::string zygote;                // the script of such an interpreter; absolute
+  std::string fingerprint;           // of the interpreter and all that is installed for it
+  std::vector<std::string> modules;  // to be imported ahead where installed; sorted
+  std::vector<std::string> own;      // variables of the environment that no other attempt shares
+};
+
 struct StartSpec {
   model::AttemptId id;
   // Fencing token of the engine's lease: an executor that has seen a higher one for this run
@@ -49,11 +60,17 @@ struct StartSpec {
 
   std::vector<std::string> argv;  // argv[0] is looked up on PATH of `env` when it holds no '/'
   std::vector<std::pair<std::string, std::string>> env;  // the whole environment
-  std::string work_dir;              // made when absent; the step's current folder
+  std::string work_dir;  // made when absent; the step's current folder
+  // The attempt's alone, as `work_dir` is: where that is there already, these are removed before
+  // the start with all that is in them; `work_dir`, if it is among them, last, so that a start
+  // which breaks off half-way is seen by the next one. After a power cut an attempt may start that
+  // had started before.
+  std::vector<std::string> fresh;
   std::vector<std::string> folders;  // made before the start
   std::vector<FileToWrite> files;    // written before the start
   std::vector<ScratchFolder> scratch;
   std::vector<Mount> mounts;
+  std::optional<WarmStart> warm;
 
   std::string
       log_path;  // stdout and stderr in order of arrival; times per chunk in log_path + ".idx"

@@ -22,10 +22,11 @@ struct FileContents {
 
 // Digests what is at each path (a file, or a folder with all below it) and, with `sync`, makes it
 // durable first (fsync of files and folders). Digests are remembered by size, mtime and inode, so
-// unchanged bytes are read once.
+// unchanged bytes are read once; `afresh` reads all of them, and so finds what a disk has lost.
 struct DigestPaths {
   std::vector<std::string> paths;
   bool sync = false;
+  bool afresh = false;
 };
 struct Digests {
   std::vector<std::optional<std::string>> digests;  // 64 hex digits; nullopt = nothing there
@@ -63,7 +64,7 @@ struct PathKinds {
   std::vector<Kind> kinds;
 };
 
-// What lies directly in a folder, sorted; nothing when there is no such folder.
+// What lies directly in a folder, sorted; nothing when there is no folder there.
 struct ListFolder {
   std::string path;
 };
@@ -72,8 +73,11 @@ struct FolderNames {
 };
 
 // How many bytes the files at each path hold together, links not followed; 0 for what is not there.
+// With `on_disk` what they take there instead, folders and links among them and what has several
+// names counted once, as du does.
 struct MeasurePaths {
   std::vector<std::string> paths;
+  bool on_disk = false;
 };
 struct PathSizes {
   std::vector<std::int64_t> bytes;

@@ -28,6 +28,8 @@ struct RunDefinition {
   std::string file_name;  // where the spec came from, for messages
   std::string spec;       // the IR text as it was read
   Value options;          // engine options and resolved inputs (app/run_options.h)
+  // Runs whose artifacts are among its inputs: kept as uses(), not given back by definition().
+  std::vector<model::RunId> uses{};
 };
 
 // One event of a run, in the encoding of app/event_codec.h. seq counts from 1 without gaps.
@@ -69,29 +71,54 @@ class Lease {
   [[nodiscard]] virtual std::uint64_t token() const = 0;
 };
 
+// Artifacts of `source` are also `user`'s: a cache hit copies no bytes.
+struct RunUse {
+  model::RunId user;
+  model::RunId source;
+  auto operator<=>(const RunUse&) const = default;
+};
+
+// While it lives, no run is removed by anybody: what its owner found stays where it is. Dropped
+// when destroyed, and when its process dies.
+class RemovalHold {
+ public:
+  virtual ~RemovalHold() = default;
+};
+
 struct Commit {
   std::vector<StoredEvent> events;
   std::optional<RunRecord> record;  // state and times of the run after these events
   std::vector<StepRecord> steps;
   std::uint64_t commands_taken = 0;  // highest StoredCommand::id that these events answer; 0 = none
+  std::vector<model::RunId> uses{};  // runs whose artifacts these events take over
 };
 
 // Runs, their event logs and what was computed. Contract (ports/testing/metadata_store_contract.h):
 // - A call that returns success is durable (it survives power loss); one that fails has changed
-// nothing.
+// nothing. Only after kDataLoss (the disk failed) it may have: that shows when the store is opened
+// anew, and the object that failed so writes no more.
 // - commit() is one transaction. kAborted: the lease's token is no longer the run's highest,
 // nothing was written, and the
-//   engine must stop. kDataLoss / kResourceExhausted (disk full): nothing was written; the engine
-//   must stop as well.
+//   engine must stop. kAborted with reason "run.source_gone": a run of `uses` has been removed,
+//   nothing was written; whoever loads the run again finds no such hit.
+//   kResourceExhausted (disk full): nothing was written. kDataLoss: it may have been, as a whole.
+//   With both the engine must stop as well.
 // - Reads see every finished commit of every process. Any thread may call; calls do not overlap
 // within one object.
 class MetadataStore {
  public:
   virtual ~MetadataStore() = default;
 
+  // kFailedPrecondition with reason "run.source_gone" when a run that the definition uses is not
+  // there.
   virtual Result<void> create_run(const RunRecord& record, const RunDefinition& definition) = 0;
   // kFailedPrecondition with reason "run.owned" when another live process is the run's engine.
   virtual Result<std::unique_ptr<Lease>> acquire(const model::RunId& run) = 0;
+  // Whether a live process is the run's engine. Only looks: no owner is disturbed, no token spent.
+  virtual Result<bool> is_owned(const model::RunId& run) = 0;
+  // kAborted with reason "run.taken_over" when another engine owns the run, or the run is gone:
+  // what commit() would say, for an owner that waits and may have been replaced meanwhile.
+  virtual Result<void> confirm(const Lease& lease) = 0;
   virtual Result<void> commit(const Lease& lease, const Commit& commit) = 0;
 
   virtual Result<std::vector<RunRecord>> list_runs() = 0;  // newest first
@@ -99,8 +126,16 @@ class MetadataStore {
   virtual Result<RunDefinition> definition(const model::RunId& run) = 0;
   virtual Result<std::vector<StoredEvent>> events(const model::RunId& run,
                                                   std::uint64_t after_seq) = 0;
-  // Removes the run and all that the store knows of it. kFailedPrecondition while it is owned.
+  // Removes the run and all that the store knows of it, in one transaction. kFailedPrecondition,
+  // with a reason, when it may not go: "run.owned" while it is owned, "run.unfinished" while its
+  // record is not final (whoever reopens a run may rely on it before an engine owns it),
+  // "run.in_use" while another run uses its artifacts (the message names them), "store.held" while
+  // somebody holds removals.
   virtual Result<void> remove_run(const model::RunId& run) = 0;
+  // Of all runs, sorted. A user's go with it.
+  virtual Result<std::vector<RunUse>> uses() = 0;
+  // Waits for a hold of another process to end.
+  virtual Result<std::unique_ptr<RemovalHold>> hold_removals() = 0;
 
   // Newest reusable step of that pipeline with that key from a finished run other than `except`.
   virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline,
@@ -111,6 +146,9 @@ class MetadataStore {
                                                          const std::string& path,
                                                          const model::RunId& before) = 0;
   virtual Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) = 0;
+  // find_step() no longer answers with it: what it made is gone or was changed. Fine when there is
+  // no such step.
+  virtual Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) = 0;
 
   virtual Result<void> post(const model::RunId& run, Command command) = 0;
   virtual Result<std::vector<StoredCommand>> commands(const model::RunId& run,

@@ -13,6 +13,7 @@
 
 #include "cresset/adapters/localfs/files.h"
 #include "cresset/adapters/localfs/posix_file.h"
+#include "cresset/adapters/posix/folders.h"
 
 namespace cresset::localfs {
 
@@ -149,8 +150,8 @@ Result<void> put_in_place(const std::string& made, const std::string& target) {
   if (::rename(made.c_str(), target.c_str()) == 0) return {};
   // A folder that is not empty, or a file in the place of a folder, does not give way to a rename.
   if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0)
-    return remove_tree(made);
-  CR_TRY_VOID(remove_tree(target));
+    return posix::remove_tree(made);
+  CR_TRY_VOID(posix::remove_tree(target));
   if (::rename(made.c_str(), target.c_str()) != 0)
     return errno_error(errno, target).with("replacing");
   return {};
@@ -164,7 +165,8 @@ Result<void> copy_tree(const std::string& source, const std::string& target) {
   const std::string made = temporary_sibling(target);
   Result<void> copied = copy_to_new(source, made);
   if (copied) copied = put_in_place(made, target);
-  if (!copied) static_cast<void>(remove_tree(made));  // the first error says more than one of this
+  if (!copied)
+    static_cast<void>(posix::remove_tree(made));  // the first error says more than one of this
   return copied;
 }
 

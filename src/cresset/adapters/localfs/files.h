@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cresset/base/result.h"
@@ -37,10 +39,10 @@ Result<std::vector<std::string>> list_folder(const std::string& path);
 // Bytes of the files below, links not followed; 0 when there is nothing. What vanishes meanwhile
 // does not count.
 Result<std::int64_t> measure_tree(const std::string& path);
-
-// A file, a link itself, or a folder with all below it; never what a link leads to. Absent is fine.
-// Folders that deny writing are opened up first.
-Result<void> remove_tree(const std::string& path);
+// What all below takes on the disk, folders and links among it; a file with several names counts
+// once for each `seen`.
+using SeenFiles = std::set<std::pair<std::uint64_t, std::uint64_t>>;  // device and inode
+Result<std::int64_t> measure_disk(const std::string& path, SeenFiles& seen);
 
 // A file, or a folder with all below it, replaces `target` in one step; its parent folder is made.
 // Modes are kept, times and owners are not. kNotFound when there is no source; kFailedPrecondition

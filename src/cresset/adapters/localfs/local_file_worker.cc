@@ -8,6 +8,7 @@
 
 #include "cresset/adapters/localfs/files.h"
 #include "cresset/adapters/localfs/posix_file.h"
+#include "cresset/adapters/posix/folders.h"
 
 namespace cresset::localfs {
 
@@ -55,7 +56,8 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadFiles
   return ports::FileAnswer(std::move(contents));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions& options, const ports::DigestPaths& job) {
+Result<ports::FileAnswer> carry_out(DigestOptions options, const ports::DigestPaths& job) {
+  options.afresh = job.afresh;
   ports::Digests digests;
   for (const std::string& path : job.paths) {
     CR_TRY(std::optional<std::string> digest, digest_path(options, path, job.sync));
@@ -74,7 +76,7 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MakeFolde
 }
 
 Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::RemoveFolder& job) {
-  return done(remove_tree(job.path));
+  return done(posix::remove_tree(job.path));
 }
 
 Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::CopyPath& job) {
@@ -97,8 +99,9 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ListFolde
 
 Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MeasurePaths& job) {
   ports::PathSizes sizes;
+  SeenFiles seen;
   for (const std::string& path : job.paths) {
-    CR_TRY(const std::int64_t bytes, measure_tree(path));
+    CR_TRY(const std::int64_t bytes, job.on_disk ? measure_disk(path, seen) : measure_tree(path));
     sizes.bytes.push_back(bytes);
   }
   return ports::FileAnswer(std::move(sizes));

@@ -11,7 +11,10 @@
 #include <iterator>
 #include <mutex>
 
+#include "cresset/adapters/localfs/digest_memory.h"
+#include "cresset/adapters/localfs/files.h"
 #include "cresset/adapters/localfs/local_log_store.h"
+#include "cresset/adapters/localfs/path_digest.h"
 #include "cresset/ports/testing/file_worker_contract.h"
 #include "cresset/ports/testing/log_store_contract.h"
 #include "cresset/ports/testing/temp_folder.h"
@@ -171,6 +174,42 @@ TEST(LocalFileWorker, RemovesFoldersThatDenyWriting) {
   world.worker().submit(1, ports::RemoveFolder{world.path("top")});
   EXPECT_TRUE(world.next().answer);
   EXPECT_FALSE(world.exists(world.path("top")));
+}
+
+TEST(MeasureDisk, CountsBlocksFoldersAndEachFileOnce) {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "d/e");
+  std::ofstream(folder / "d/a") << std::string(10'000, 'x');
+  std::filesystem::create_hard_link(folder / "d/a", folder / "d/e/again");
+  std::filesystem::create_symlink("/", folder / "d/link");
+  std::int64_t blocks = 0;
+  for (const char* name : {"d", "d/a", "d/e", "d/link"}) {
+    struct stat info{};
+    ASSERT_EQ(::lstat((folder / name).c_str(), &info), 0);
+    blocks += info.st_blocks * 512;
+  }
+  SeenFiles seen;
+  EXPECT_EQ(measure_disk(folder / "d", seen).value(), blocks);
+  EXPECT_LT(measure_disk(folder / "d", seen).value(), blocks) << "the file was counted before";
+  EXPECT_EQ(measure_disk(folder / "none", seen).value(), 0);
+}
+
+// A disk that loses bits changes no time.
+TEST(DigestPath, AfreshReadsWhatSeemsUnchanged) {
+  const TempFolder folder;
+  const std::string path = folder / "data";
+  std::ofstream(path) << std::string(300 << 10, 'x');
+  const DigestOptions options{.memory_dir = folder / "memory"};
+  const std::string digest = **digest_path(options, path, false);
+  DigestMemory memory = load_digest_memory(options.memory_dir, path);
+  if (memory.empty()) GTEST_SKIP() << "the clock of this file system is too coarse to remember";
+  memory.begin()->second.digest = std::string(64, '0');
+  save_digest_memory(options.memory_dir, path, memory);
+  EXPECT_EQ(**digest_path(options, path, false), std::string(64, '0'));
+  DigestOptions afresh = options;
+  afresh.afresh = true;
+  EXPECT_EQ(**digest_path(afresh, path, false), digest);
+  EXPECT_EQ(**digest_path(options, path, false), digest) << "what was read is what is remembered";
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class Digester {
       : options_(options),
         path_(path),
         sync_(sync),
-        known_(load_digest_memory(options.memory_dir, path)) {}
+        known_(options.afresh ? DigestMemory() : load_digest_memory(options.memory_dir, path)) {}
 
   Result<std::string> digest(int fd, const struct stat& status) {
     CR_TRY(std::string digest, S_ISDIR(status.st_mode) ? digest_folder(fd) : digest_file(fd, ""));

@@ -14,6 +14,7 @@ struct DigestOptions {
   std::int64_t remember_from_bytes = 256 << 10;  // less is read again sooner than looked up
   std::size_t entries_max = 1'000'000;           // of one folder, at all levels
   int depth_max = 100;
+  bool afresh = false;  // what is remembered does not count, and is remembered anew
 };
 
 // 64 hex digits for what a reader finds at `path` (docs/formats/artifact-digest.md): of a file its

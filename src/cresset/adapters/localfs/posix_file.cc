@@ -1,13 +1,9 @@
 #include "cresset/adapters/localfs/posix_file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <memory>
 
 namespace cresset::localfs {
 
@@ -49,8 +45,6 @@ Error special_file(std::string_view path, mode_t mode) {
                     type_name(mode));
 }
 
-bool is_absent(int errno_value) { return errno_value == ENOENT || errno_value == ENOTDIR; }
-
 Result<std::optional<Fd>> open_file(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
@@ -86,21 +80,6 @@ Result<std::size_t> read_some(int fd, char* buffer, std::size_t size, std::strin
   return filled;
 }
 
-Result<void> write_all(int fd, std::string_view bytes, std::string_view what) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(put));
-    } else if (errno == EFBIG) {
-      return make_error(Code::kResourceExhausted,
-                        "{} would become larger than this process may write (ulimit -f)", what);
-    } else if (errno != EINTR) {
-      return errno_error(errno, what).with("writing");
-    }
-  }
-  return {};
-}
-
 Result<void> sync_fd(int fd, std::string_view what) {
   if (::fsync(fd) == 0) return {};
   // Read-only and special file systems have nothing to make durable, and say so.
@@ -109,32 +88,6 @@ Result<void> sync_fd(int fd, std::string_view what) {
   Error error = errno_error(saved, what).with("making durable (fsync)");
   error.code = Code::kDataLoss;
   return error;
-}
-
-std::string temporary_sibling(const std::string& path) {
-  static std::atomic<std::uint64_t> counter = 0;
-  const std::size_t name = path.find_last_of('/') + 1;  // 0 when there is no '/'
-  return fmt::format("{}.tmp-{}-{}", path.substr(0, name), ::getpid(), counter.fetch_add(1));
-}
-
-Result<std::vector<std::string>> list_names(int folder, std::string_view what) {
-  // A descriptor of its own: the stream closes it, and its position is not shared.
-  Fd own(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!own.valid()) return errno_error(errno, what).with("listing");
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
-  if (stream == nullptr) return errno_error(errno, what).with("listing");
-  static_cast<void>(own.release());
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) return errno_error(errno, what).with("listing");
-  std::ranges::sort(names);
-  return names;
 }
 
 }  // namespace cresset::localfs

@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <string>
 #include <thread>
 
 #include "cresset/adapters/posix/poll_reactor.h"
 #include "cresset/adapters/posix/signal_interrupts.h"
 #include "cresset/adapters/posix/system_clock.h"
 #include "cresset/adapters/posix/system_random.h"
+#include "cresset/adapters/posix/write_all.h"
 
 namespace cresset::posix {
 namespace {
@@ -146,10 +148,13 @@ TEST(SignalInterrupts, CountsToTwoThenLeavesTheSignalToItsDefault) {
   const Waker waker;
   SignalInterrupts interrupts(waker);
   EXPECT_EQ(interrupts.level(), 0);
+  EXPECT_EQ(interrupts.last(), 0);
   ::raise(SIGINT);
   EXPECT_EQ(interrupts.level(), 1);
+  EXPECT_EQ(interrupts.last(), SIGINT);
   ::raise(SIGTERM);
   EXPECT_EQ(interrupts.level(), 2);
+  EXPECT_EQ(interrupts.last(), SIGTERM);
   struct sigaction now{};
   ASSERT_EQ(::sigaction(SIGTERM, nullptr, &now), 0);
   EXPECT_EQ(now.sa_handler, SIG_DFL);
@@ -173,6 +178,27 @@ TEST(SignalInterrupts, AnIgnoredSignalStaysIgnoredAndHandlersComeBack) {
   }
   EXPECT_EQ(::signal(SIGHUP, before), SIG_IGN);
   EXPECT_EQ(::signal(SIGINT, SIG_DFL), SIG_DFL);
+}
+
+TEST(WriteAll, WritesOnWhereASingleWriteTakesLess) {
+  int fds[2];
+  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  const UniqueFd reader(fds[0]);
+  UniqueFd writer(fds[1]);
+  const std::string all(1 << 20, 'x');  // more than any pipe holds
+  std::string got;
+  std::thread reading([&] {
+    char buffer[4096];
+    for (ssize_t n = 0; (n = ::read(reader.get(), buffer, sizeof buffer)) > 0;)
+      got.append(buffer, static_cast<std::size_t>(n));
+  });
+  const auto written = write_all(writer.get(), all, "pipe");
+  writer.reset();
+  reading.join();
+  EXPECT_TRUE(written);
+  EXPECT_EQ(got, all);
+  const Error error = write_all(-1, "x", "nothing").error();
+  EXPECT_EQ(error.text(), "writing: nothing: Bad file descriptor");
 }
 
 }  // namespace

@@ -15,10 +15,12 @@ constexpr int kLevelMax = 2;
 // What a signal handler may touch: it has no object.
 std::atomic<int> interrupt_level{0};
 std::atomic<bool> hang_up_seen{false};
+std::atomic<int> last_signal{0};
 std::atomic<int> waker_fd{-1};
 
 void on_signal(int signal) {
   const int saved_errno = errno;
+  last_signal = signal;
   if (signal == SIGHUP) {
     hang_up_seen = true;
   } else if (interrupt_level.fetch_add(1) + 1 >= kLevelMax) {
@@ -39,6 +41,7 @@ SignalInterrupts::SignalInterrupts(Waker waker)
   CHECK(waker_fd.compare_exchange_strong(none, waker_.fd()));
   interrupt_level = 0;
   hang_up_seen = false;
+  last_signal = 0;
   for (Saved& saved : saved_) {
     CHECK(::sigaction(saved.signal, nullptr, &saved.action) == 0);
     if (saved.action.sa_handler == SIG_IGN) continue;
@@ -57,5 +60,7 @@ SignalInterrupts::~SignalInterrupts() {
 int SignalInterrupts::level() const { return std::min(interrupt_level.load(), kLevelMax); }
 
 bool SignalInterrupts::hung_up() const { return hang_up_seen; }
+
+int SignalInterrupts::last() const { return last_signal; }
 
 }  // namespace cresset::posix

@@ -21,6 +21,8 @@ class SignalInterrupts {
 
   [[nodiscard]] int level() const;
   [[nodiscard]] bool hung_up() const;
+  // The last one that came, 0 before any.
+  [[nodiscard]] int last() const;
 
  private:
   struct Saved {

@@ -59,21 +59,35 @@ bool Admission::withdraw(const model::AttemptId& id) {
 }
 
 void Admission::release(const model::AttemptId& id) {
-  const auto holding = holdings_.find(id);
-  CHECK(holding != holdings_.end());
-  const auto& [slots, gpus] = holding->second;
-  cpu_millis_held_ -= slots.cpu_millis;
-  memory_bytes_held_ -= slots.memory_bytes;
-  gpus_free_.insert(gpus.begin(), gpus.end());
-  Run& run = runs_.at(id.run);
-  run.cpu_millis_held -= slots.cpu_millis;
-  --run.attempts_held;
-  holdings_.erase(holding);
+  take_back(id);
   drop_run_when_idle(id.run);
 }
 
+void Admission::put_back(const model::AttemptId& id) {
+  Holding holding = take_back(id);
+  Run& run = runs_.at(id.run);
+  if (run.waiting.empty()) turns_.push_front(id.run);
+  orders_.emplace(id, holding.order);
+  run.waiting.emplace(holding.order, std::move(holding.request));
+}
+
+Admission::Holding Admission::take_back(const model::AttemptId& id) {
+  const auto found = holdings_.find(id);
+  CHECK(found != holdings_.end());
+  Holding holding = std::move(found->second);
+  holdings_.erase(found);
+  const ports::SlotRequest& slots = holding.request.slots;
+  cpu_millis_held_ -= slots.cpu_millis;
+  memory_bytes_held_ -= slots.memory_bytes;
+  gpus_free_.insert(holding.gpus.begin(), holding.gpus.end());
+  Run& run = runs_.at(id.run);
+  run.cpu_millis_held -= slots.cpu_millis;
+  --run.attempts_held;
+  return holding;
+}
+
 std::optional<Grant> Admission::next() {
-  if (holdings_.size() >= machine_.attempts_max) return std::nullopt;
+  if (holdings_.size() >= machine_.files.attempts) return std::nullopt;
   std::vector<Run*> passed;
   for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
     Run& run = runs_.at(*turn);
@@ -123,12 +137,13 @@ void Admission::clamp(Request& request) const {
 }
 
 Grant Admission::grant(Run& run) {
-  Request request = std::move(run.waiting.extract(run.waiting.begin()).mapped());
+  auto first = run.waiting.extract(run.waiting.begin());
+  Holding holding{std::move(first.mapped()), first.key(), {}};
+  const Request& request = holding.request;
   orders_.erase(request.id);
   run.passes = 0;
   if (run.waiting.empty()) turns_.remove(request.id.run);
-  Holding holding{request.slots, {}};
-  Grant granted{request.id, {}, std::move(request.notices)};
+  Grant granted{request.id, {}, request.notices};
   for (std::int64_t i = 0; i < request.slots.gpus; ++i) {
     const std::size_t gpu = gpus_free_.extract(gpus_free_.begin()).value();
     holding.gpus.push_back(gpu);
@@ -138,7 +153,7 @@ Grant Admission::grant(Run& run) {
   memory_bytes_held_ += request.slots.memory_bytes;
   run.cpu_millis_held += request.slots.cpu_millis;
   ++run.attempts_held;
-  holdings_.emplace(request.id, std::move(holding));
+  holdings_.emplace(granted.id, std::move(holding));
   return granted;
 }
 

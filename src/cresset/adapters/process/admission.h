@@ -38,6 +38,8 @@ class Admission {
   bool withdraw(const model::AttemptId& id);
   // What a granted attempt held is free again.
   void release(const model::AttemptId& id);
+  // A granted attempt could not begin: it waits again, in its old place.
+  void put_back(const model::AttemptId& id);
 
   // The next that may start; nothing when none fits.
   std::optional<Grant> next();
@@ -59,7 +61,8 @@ class Admission {
     int passes = 0;  // how often the first in the queue was passed by attempts of other runs
   };
   struct Holding {
-    ports::SlotRequest slots;
+    Request request;
+    std::uint64_t order = 0;
     std::vector<std::size_t> gpus;
   };
 
@@ -68,6 +71,7 @@ class Admission {
   [[nodiscard]] std::int64_t cpu_capacity(std::int64_t run_cpu_millis_max) const;
   void clamp(Request& request) const;
   Grant grant(Run& run);
+  Holding take_back(const model::AttemptId& id);
   void drop_run_when_idle(const model::RunId& id);
 
   const Machine machine_;

@@ -30,7 +30,7 @@ struct AdmissionTest : public ::testing::Test {
     return names;
   }
   static constexpr std::int64_t kGib = std::int64_t{1} << 30;
-  Admission admission{Machine{4000, 8 * kGib, {"0", "1"}, 100}};
+  Admission admission{Machine{4000, 8 * kGib, {"0", "1"}, {1, 100, 100}}};
   Grant last;
 };
 
@@ -40,6 +40,31 @@ TEST_F(AdmissionTest, HandsOutEachSlotOnce) {
   admission.release(id(1));
   EXPECT_THAT(grants(), ElementsAre("a3"));
   EXPECT_THAT(grants(), IsEmpty());
+}
+
+TEST_F(AdmissionTest, WhatIsPutBackWaitsInItsOldPlace) {
+  for (std::uint32_t task = 1; task <= 3; ++task) ask(task, {2000, kGib, 1});
+  EXPECT_THAT(grants(), ElementsAre("a1", "a2"));
+  admission.put_back(id(1));
+  EXPECT_THAT(grants(), ElementsAre("a1"));
+  admission.put_back(id(2));
+  admission.release(id(1));
+  EXPECT_THAT(grants(), ElementsAre("a2", "a3"));
+  admission.put_back(id(3));
+  EXPECT_TRUE(admission.withdraw(id(3)));
+  admission.release(id(2));
+  ask(4, {4000, 8 * kGib, 2});
+  EXPECT_THAT(grants(), ElementsAre("a4"));
+}
+
+TEST_F(AdmissionTest, WhatIsPutBackKeepsItsNotices) {
+  ask(1, {8000, 0, 0});
+  EXPECT_THAT(grants(), ElementsAre("a1"));
+  const std::vector<std::string> notices = last.notices;
+  admission.put_back(id(1));
+  EXPECT_THAT(grants(), ElementsAre("a1"));
+  EXPECT_FALSE(notices.empty());
+  EXPECT_EQ(last.notices, notices);
 }
 
 TEST_F(AdmissionTest, MemoryIsASlot) {
@@ -135,7 +160,7 @@ TEST_F(AdmissionTest, WithdrawsOnlyWhatWaits) {
 }
 
 TEST_F(AdmissionTest, StaysWithinWhatOpenFilesAllow) {
-  Admission narrow(Machine{4000, kGib, {}, 2});
+  Admission narrow(Machine{4000, kGib, {}, {1, 2, 2}});
   for (std::uint32_t task = 1; task <= 3; ++task) narrow.enqueue(id(task), {0, 0, 0}, 0);
   EXPECT_EQ(narrow.next()->id, id(1));
   EXPECT_EQ(narrow.next()->id, id(2));

@@ -180,8 +180,8 @@ Result<Journal::Opened> Journal::open(const posix::UniqueFd& dir) {
     }
   }
   if (text.whole_bytes == 0) opened.journal.pending_ = kMagic;
+  // Written with the first record that follows: a full disk is met by whoever wants to start.
   opened.journal.pending_ += make_boot(boot_id);
-  CR_TRY_VOID(opened.journal.flush());
   return opened;
 }
 

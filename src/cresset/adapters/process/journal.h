@@ -28,7 +28,8 @@ using Records = std::map<model::AttemptId, Record>;
 class Journal {
  public:
   struct Opened;
-  // Reads `journal` in `dir`, cuts off a record that was torn by a crash, and goes on behind it.
+  // Reads `journal` in `dir`, cuts off a record that was torn by a crash, and goes on behind it
+  // with the next flush().
   static Result<Opened> open(const posix::UniqueFd& dir);
 
   // These gather; flush() writes. What a failed flush could not write is tried again by the next.

@@ -29,9 +29,14 @@ constexpr Duration kTellDelay = milliseconds(5);
 constexpr Duration kStrayPatience = seconds(5);
 constexpr Duration kStrayLookPause = milliseconds(50);
 constexpr Duration kOomCountAge = milliseconds(100);
+// How long to wait where only somebody else can help: a full disk, descriptors.
+constexpr Duration kShortagePause = seconds(1);
+constexpr Duration kAcceptPause = milliseconds(100);
 constexpr std::size_t kOutputBufferBytes = 256 << 10;
 constexpr std::size_t kJournalBytesMin = 1 << 20;
 constexpr std::size_t kJournalGrowth = 4;
+constexpr std::size_t kAttemptsWhereFilesAreDear = 64;
+constexpr std::int64_t kShareOfWarmMemory = 4;  // of the machine's, a part so large
 
 // keeper.log: stderr of the keeper.
 template <class... Args>
@@ -45,18 +50,31 @@ posix::UniqueFd open_signals() {
   sigset_t mask;
   ::sigemptyset(&mask);
   for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&mask, signal);
+  posix::UniqueFd signals(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
+  // A file that may not grow any more (ulimit -f) is an error of its write, not the keeper's end.
+  ::sigaddset(&mask, SIGXFSZ);
   CHECK(::sigprocmask(SIG_BLOCK, &mask, nullptr) == 0);
-  return posix::UniqueFd(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
+  return signals;
+}
+
+// Where files are dear, as in a shell with `ulimit -n 64`, steps need them more.
+WarmWorkers::Limits warm_limits(const Machine& machine) {
+  WarmWorkers::Limits limits;
+  if (machine.files.attempts_roomy < kAttemptsWhereFilesAreDear) limits.zygotes = 0;
+  limits.memory_bytes = machine.memory_bytes / kShareOfWarmMemory;
+  return limits;
 }
 
 }  // namespace
 
 Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine,
-               std::string scratch_dir, ports::Clock& clock)
+               std::string scratch_dir, std::string warm_dir, rlimit step_open_files,
+               ports::Clock& clock)
     : clock_(clock),
       listener_(std::move(listener)),
       signals_(open_signals()),
       null_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+      step_open_files_(step_open_files),
       journal_(std::move(opened.journal)),
       journal_rewrite_bytes_(kJournalBytesMin),
       admission_(std::move(machine)),
@@ -64,6 +82,8 @@ Keeper::Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine
       scratch_(
           std::move(scratch_dir),
           [this](const Error& error) { log_line(clock_, "{}", error.text()); }, clock),
+      warm_(std::move(warm_dir), warm_limits(admission_.machine()), loop_, clock,
+            [this](const std::string& text) { log_line(clock_, "{}", text); }),
       buffer_(kOutputBufferBytes) {
   CHECK(signals_ && null_);
   // Orphans of steps come to the keeper, which ends them with their step.
@@ -103,8 +123,10 @@ void Keeper::recover(Records records) {
 void Keeper::run() {
   while (!may_leave()) {
     loop_.run_once(time_to_next_event());
+    go_on_accepting();
     kill_overdue();
     look_for_strays();
+    warm_.expire();
     start_admitted();
     if (!just_started_.empty() && clock_.now() >= tell_by_) tell_of_started();
     save();
@@ -118,14 +140,29 @@ void Keeper::run() {
 
 void Keeper::accept_clients() {
   while (true) {
+    if (clients_.size() >= admission_.machine().files.clients) return pause_accepting();
     Result<posix::UniqueFd> socket = accept_on(listener_);
     if (!socket && socket.error().code == Code::kPermissionDenied) continue;
+    if (!socket && socket.error().code == Code::kResourceExhausted) return pause_accepting();
     if (!socket) return;
     const ClientId id = next_client_++;
     const int fd = socket->get();
     clients_.emplace(id, std::make_unique<Client>(std::move(socket).value()));
     loop_.add(fd, EPOLLIN, [this, id](std::uint32_t events) { on_client(id, events); });
   }
+}
+
+// Who waits goes on waiting: the listener would be ready all the time, and nothing could be done
+// about it.
+void Keeper::pause_accepting() {
+  if (!accept_at_) loop_.modify(listener_.get(), 0);
+  accept_at_ = clock_.now() + kAcceptPause;
+}
+
+void Keeper::go_on_accepting() {
+  if (!accept_at_ || clock_.now() < *accept_at_) return;
+  accept_at_.reset();
+  loop_.modify(listener_.get(), EPOLLIN);
 }
 
 void Keeper::on_client(ClientId id, std::uint32_t events) {
@@ -176,6 +213,8 @@ Result<void> Keeper::handle(ClientId id, Client& client, Message message) {
 void Keeper::greet(Client& client, const Hello& hello) {
   client.greeted = hello.version == kProtocolVersion;
   client.leaving = !client.greeted;
+  // One of another version waits for this keeper to leave.
+  if (client.leaving) warm_.dismiss();
   client.stream.queue(encode_frame(Welcome{}));
 }
 
@@ -287,18 +326,26 @@ void Keeper::flush_clients() {
 }
 
 void Keeper::start_admitted() {
-  while (const auto grant = admission_.next()) begin(*grant);
+  if (held_back_until_ && clock_.now() < *held_back_until_) return;
+  held_back_until_.reset();
+  while (!held_back_until_) {
+    const auto grant = admission_.next();
+    if (!grant) return;
+    begin(*grant);
+  }
 }
 
 void Keeper::begin(const Grant& grant) {
   Attempt& attempt = attempts_.at(grant.id);
-  const std::unique_ptr<ports::StartSpec> spec = std::move(attempt.spec);
+  std::unique_ptr<ports::StartSpec> spec = std::move(attempt.spec);
   --waiting_;
   // The journal must know of it before it exists: a process that nobody knows of could run twice.
   journal_.starting(grant.id, attempt.record.token);
   Result<std::unique_ptr<RunningStep>> step = start_step(*spec, grant, attempt.lent);
   if (!step) {
     take_folders_back(attempt.lent);
+    if (!step.error().reason.empty())
+      return hold_back(grant, attempt, std::move(spec), step.error());
     admission_.release(grant.id);
     ports::Exit exit;
     exit.kind = ports::Exit::Kind::kNotStarted;
@@ -308,12 +355,28 @@ void Keeper::begin(const Grant& grant) {
   attempt.step = std::move(step).value();
   attempt.record.process = attempt.step->process();
   attempt.record.running = ports::AttemptRunning{grant.id, clock_.wall_now(), grant.notices};
+  if (!attempt.step->notice.empty())
+    attempt.record.running->notices.push_back(attempt.step->notice);
   journal_.started(grant.id, attempt.record);
   pids_.emplace(attempt.step->process().pid, grant.id);
   loop_.add(attempt.step->output_fd(), EPOLLIN,
             [this, id = grant.id](std::uint32_t) { on_output(id); });
   if (just_started_.empty()) tell_by_ = clock_.now() + kTellDelay;
   just_started_.push_back(grant.id);
+}
+
+// Nothing is wrong with the step: it waits until another leaves room for it, or until its engine,
+// which is told what is wrong, asks again.
+void Keeper::hold_back(const Grant& grant, Attempt& attempt, std::unique_ptr<ports::StartSpec> spec,
+                       const Error& why) {
+  journal_.forgotten({grant.id});
+  admission_.put_back(grant.id);
+  attempt.spec = std::move(spec);
+  ++waiting_;
+  held_back_until_ = clock_.now() + kShortagePause;
+  const bool will_pass = why.reason == "machine.busy" && !pids_.empty();
+  log_line(clock_, "no step can be started: {}", why.text());
+  if (!will_pass) tell(attempt.client, Trouble{why.text()});
 }
 
 void Keeper::tell_of_started() {
@@ -326,14 +389,21 @@ void Keeper::tell_of_started() {
 Result<std::unique_ptr<RunningStep>> Keeper::start_step(const ports::StartSpec& spec,
                                                         const Grant& grant,
                                                         std::vector<LentFolder>& lent) {
-  CR_TRY_VOID(journal_.flush());
+  if (auto written = journal_.flush(); !written) {
+    Error error = std::move(written).error();
+    // Of the file's other faults none is the step's either.
+    if (error.reason.empty()) error.reason = "keeper.journal";
+    return error;
+  }
   const std::uint64_t oom_kills = recent_oom_kills();
   for (const ports::ScratchFolder& request : spec.scratch) {
     CR_TRY(ScratchFolders::Folder folder, scratch_.take());
     lent.push_back({std::move(folder), request});
   }
+  const bool frugal = pids_.size() >= admission_.machine().files.attempts_roomy;
   CR_TRY(auto started,
-         RunningStep::start(spec, make_environment(spec, grant, lent), null_.get(), programs_));
+         RunningStep::start(spec, make_environment(spec, grant, lent),
+                            {null_.get(), step_open_files_, frugal, programs_, warm_}));
   started->oom_kills_before = oom_kills;
   return started;
 }
@@ -347,7 +417,7 @@ Environment Keeper::make_environment(const ports::StartSpec& spec, const Grant& 
   };
   for (const LentFolder& item : lent) set(item.request.variable, item.folder.path);
   if (!admission_.machine().gpus.empty())
-    set("CUDA_VISIBLE_DEVICES", fmt::format("{}", fmt::join(grant.gpus, ",")));
+    set(kDevicesVariable, fmt::format("{}", fmt::join(grant.gpus, ",")));
   set(kAttemptVariable, model::to_string(spec.id));
   return env;
 }
@@ -359,7 +429,9 @@ void Keeper::take_folders_back(std::vector<LentFolder>& lent) {
 }
 
 void Keeper::on_output(const model::AttemptId& id) {
-  attempts_.at(id).step->read_output(buffer_, clock_.wall_now());
+  RunningStep& step = *attempts_.at(id).step;
+  step.read_output(buffer_, clock_.wall_now());
+  if (step.output_has_ended()) loop_.remove(step.output_fd());
 }
 
 void Keeper::on_signal() {
@@ -382,6 +454,7 @@ void Keeper::reap_children() {
     if (pids_.contains(info.si_pid)) {
       on_step_ended(info.si_pid);
     } else {
+      warm_.on_ended(info.si_pid);
       ::waitpid(info.si_pid, nullptr, WNOHANG);
     }
   }
@@ -409,6 +482,7 @@ void Keeper::on_step_ended(pid_t pid) {
   // The end is in the journal before another step begins; the rest can wait, a free slot should
   // not.
   admission_.release(id);
+  held_back_until_.reset();
   start_admitted();
   take_folders_back(attempt.lent);
   tell(attempt.client, *attempt.record.exited);
@@ -459,11 +533,12 @@ void Keeper::look_for_strays() {
 void Keeper::kill_strays() {
   const LiveAttempts live{
       [this](const std::string& text) {
+        if (text.starts_with(kWaitingMark)) return !warm_.empty();
         const auto id = model::parse_attempt_id(text);
         const auto found = id ? attempts_.find(*id) : attempts_.end();
         return found != attempts_.end() && found->second.step != nullptr;
       },
-      [this](pid_t pid) { return pids_.contains(pid); },
+      [this](pid_t pid) { return pids_.contains(pid) || warm_.owns(pid); },
       !pids_.empty(),
   };
   strays_ = kill_stray_children(live);
@@ -474,6 +549,7 @@ void Keeper::kill_strays() {
 // is dropped: its engine asks the next keeper for it.
 void Keeper::kill_everything() {
   asked_to_leave_ = true;
+  warm_.dismiss();
   for (auto it = attempts_.begin(); it != attempts_.end();) {
     Attempt& attempt = it->second;
     if (attempt.step) attempt.step->signal_group(SIGKILL);
@@ -506,7 +582,10 @@ void Keeper::note_oom(const RunningStep& step, ports::Exit& exit) const {
   exit.out_of_memory = read_oom_kills().value_or(0) > step.oom_kills_before;
 }
 
+// What cannot be written now, on a full disk, is told to the engines all the same: an end that they
+// have committed is safe. What they have not heard is remembered, and written when it can be.
 void Keeper::save() {
+  if (!save_trouble_.empty() && clock_.now() < save_at_) return;
   Result<void> written = journal_.flush();
   if (written && journal_.size() > journal_rewrite_bytes_) {
     Records records;
@@ -516,13 +595,17 @@ void Keeper::save() {
     written = journal_.rewrite(records);
     journal_rewrite_bytes_ = std::max(kJournalBytesMin, journal_.size() * kJournalGrowth);
   }
-  if (!written) log_line(clock_, "{}", written.error().text());
+  std::string trouble = written ? "" : written.error().text();
+  if (!trouble.empty() && trouble != save_trouble_) log_line(clock_, "{}", trouble);
+  save_trouble_ = std::move(trouble);
+  save_at_ = clock_.now() + kShortagePause;
 }
 
 bool Keeper::may_leave() {
   const TimePoint now = clock_.now();
   if (asked_to_leave_ && pids_.empty()) return true;
-  if (!is_idle()) {
+  // An end that is nowhere but here would be lost.
+  if (!is_idle() || !warm_.empty() || !save_trouble_.empty()) {
     idle_since_.reset();
     return false;
   }
@@ -537,8 +620,12 @@ std::optional<Duration> Keeper::time_to_next_event() const {
   TimePoint next = TimePoint::max();
   if (!just_started_.empty()) next = tell_by_;
   if (!kills_.empty()) next = std::min(next, kills_.begin()->first);
+  if (accept_at_) next = std::min(next, *accept_at_);
+  if (held_back_until_) next = std::min(next, *held_back_until_);
+  if (!save_trouble_.empty()) next = std::min(next, save_at_);
   if (look_for_strays_ && looked_for_strays_)
     next = std::min(next, *looked_for_strays_ + kStrayLookPause);
+  if (const auto expiry = warm_.next_expiry()) next = std::min(next, *expiry);
   if (idle_since_) {
     // Once the keeper is due to leave, strays are looked for now and then.
     const TimePoint leave = *idle_since_ + kIdleTime + milliseconds(1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "cresset/adapters/process/protocol.h"
 #include "cresset/adapters/process/running_step.h"
 #include "cresset/adapters/process/scratch_folders.h"
+#include "cresset/adapters/process/warm_workers.h"
 #include "cresset/ports/clock.h"
 
 namespace cresset::process {
@@ -29,15 +31,16 @@ class Keeper {
  public:
   // `listener` takes connections of engines. Attempts that the journal knows as started are killed
   // and become lost.
-  // `scratch_dir` is for the folders that it lends to attempts.
+  // `scratch_dir` is for the folders that it lends to attempts, `warm_dir` for its warm workers.
+  // `step_open_files` is the limit of open files that steps get.
   Keeper(posix::UniqueFd listener, Journal::Opened opened, Machine machine, std::string scratch_dir,
-         ports::Clock& clock);
+         std::string warm_dir, rlimit step_open_files, ports::Clock& clock);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  // Returns some time after the last engine has gone and the last attempt has ended, or after
-  // SIGTERM.
+  // Returns some time after the last engine has gone, the last attempt has ended and the last warm
+  // worker has left, or after SIGTERM.
   void run();
 
  private:
@@ -68,6 +71,8 @@ class Keeper {
   void recover(Records records);
 
   void accept_clients();
+  void pause_accepting();
+  void go_on_accepting();
   void on_client(ClientId id, std::uint32_t events);
   void read_client(ClientId id, Client& client);
   Result<void> handle(ClientId id, Client& client, Message message);
@@ -82,6 +87,8 @@ class Keeper {
 
   void start_admitted();
   void begin(const Grant& grant);
+  void hold_back(const Grant& grant, Attempt& attempt, std::unique_ptr<ports::StartSpec> spec,
+                 const Error& why);
   void tell_of_started();
   Result<std::unique_ptr<RunningStep>> start_step(const ports::StartSpec& spec, const Grant& grant,
                                                   std::vector<LentFolder>& lent);
@@ -113,14 +120,20 @@ class Keeper {
   posix::UniqueFd listener_;
   posix::UniqueFd signals_;
   posix::UniqueFd null_;
+  rlimit step_open_files_;
   Journal journal_;
   std::size_t journal_rewrite_bytes_;
+  std::string save_trouble_;  // why the journal could not be written last; empty when it was
+  TimePoint save_at_{};       // when to try again
   Admission admission_;
+  std::optional<TimePoint> held_back_until_;  // no attempt is started before
   ProgramFinder programs_;
   ScratchFolders scratch_;
+  WarmWorkers warm_;
 
   std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
   ClientId next_client_ = 1;
+  std::optional<TimePoint> accept_at_;  // none is taken before: there is no descriptor
   std::vector<ClientId> to_flush_;
   // Engines hear of them after they have heard of the attempts whose slots these have, and of a
   // short one together with its end: hearing costs an engine a turn of its loop.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,6 +52,16 @@ Result<std::optional<posix::UniqueFd>> lock(const posix::UniqueFd& dir) {
   return std::optional<posix::UniqueFd>();
 }
 
+// Each running step takes some descriptors of the keeper; the steps themselves get the limit that
+// they would have had.
+rlimit raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit = {RLIM_INFINITY, RLIM_INFINITY};
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);  // without it fewer steps run at once
+  return limit;
+}
+
 Result<void> serve(const KeeperOptions& options) {
   // An engine's descriptors beyond the first three are none of ours; this also makes room below the
   // limit.
@@ -67,9 +78,10 @@ Result<void> serve(const KeeperOptions& options) {
   }
   if (::setsid() < 0) return errno_error(errno, "making a session");
   CR_TRY(Journal::Opened opened, Journal::open(dir));
+  const rlimit step_open_files = raise_open_files();
   posix::SystemClock clock;
   Keeper(std::move(listener), std::move(opened), probe_machine(options.machine),
-         options.dir + "/scratch", clock)
+         options.dir + "/scratch", options.dir + "/warm", step_open_files, clock)
       .run();
   return {};
 }

@@ -121,24 +121,35 @@ std::vector<std::string> probe_gpus(const MachineOptions& options) {
   return gpus;
 }
 
-// A running attempt keeps a pipe, its log and the log's index open; the rest is for clients and the
-// keeper itself.
-std::size_t probe_attempts_max() {
-  constexpr rlim_t kFilesPerAttempt = 4;
-  constexpr rlim_t kOtherFiles = 128;
+std::uint64_t probe_open_files() {
   constexpr rlim_t kUnlimited = 1 << 20;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > kUnlimited)
-    limit.rlim_cur = kUnlimited;
-  return std::max<rlim_t>(
-      limit.rlim_cur > kOtherFiles ? (limit.rlim_cur - kOtherFiles) / kFilesPerAttempt : 1, 1);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUnlimited;
+  return std::min(limit.rlim_cur, kUnlimited);
 }
 
 }  // namespace
 
+// The keeper has a dozen files itself, and some are open for a moment only. Half of what is left
+// when engines have their part is for attempts that have four: both ends of a pipe, the log and its
+// index. Frugal ones have the pipe's reading end.
+FileShares share_open_files(std::uint64_t limit) {
+  constexpr std::uint64_t kFilesOfKeeper = 24;
+  constexpr std::uint64_t kClientsMax = 1000;
+  constexpr std::uint64_t kFilesOfAttempt = 4;
+  FileShares shares;
+  shares.clients = std::min(kClientsMax, 1 + limit / 8);
+  const std::uint64_t others = kFilesOfKeeper + shares.clients;
+  const std::uint64_t left = limit > others ? limit - others : 0;
+  shares.attempts_roomy = left / 2 / kFilesOfAttempt;
+  shares.attempts =
+      std::max<std::uint64_t>(left - shares.attempts_roomy * (kFilesOfAttempt - 1), 1);
+  return shares;
+}
+
 Machine probe_machine(const MachineOptions& options) {
   return Machine{probe_cpu_millis(), probe_memory_bytes(), probe_gpus(options),
-                 probe_attempts_max()};
+                 share_open_files(probe_open_files())};
 }
 
 std::optional<std::int64_t> parse_cpu_max(const std::string& text) {

@@ -7,12 +7,23 @@
 
 namespace cresset::process {
 
+// Which GPUs a step may use, by their names.
+inline constexpr const char* kDevicesVariable = "CUDA_VISIBLE_DEVICES";
+
+// What a keeper does with the files that it may have open.
+struct FileShares {
+  std::size_t clients = 1;
+  std::size_t attempts = 1;        // that run at once
+  std::size_t attempts_roomy = 0;  // of them, those that need not spare descriptors
+};
+FileShares share_open_files(std::uint64_t limit);
+
 // What this machine lets its attempts hold at once.
 struct Machine {
   std::int64_t cpu_millis = 1000;
   std::int64_t memory_bytes = 0;
   std::vector<std::string> gpus;  // as CUDA_VISIBLE_DEVICES names them
-  std::size_t attempts_max = 0;   // what open files allow
+  FileShares files;
 };
 
 struct MachineOptions {

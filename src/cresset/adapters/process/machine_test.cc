@@ -31,8 +31,22 @@ TEST(MachineTest, FindsWhatThisMachineHas) {
   const Machine machine = probe_machine(options);
   EXPECT_GT(machine.cpu_millis, 0);
   EXPECT_GT(machine.memory_bytes, 1 << 20);
-  EXPECT_GE(machine.attempts_max, 1u);
+  EXPECT_GE(machine.files.attempts, 1u);
   EXPECT_THAT(machine.gpus, ElementsAre("0", "1", "2"));
+}
+
+TEST(MachineTest, OpenFilesLimitHowManyStepsRunAtOnce) {
+  for (const std::uint64_t limit : {0UL, 10UL, 64UL, 1024UL, 20'000UL, 1UL << 20}) {
+    const FileShares shares = share_open_files(limit);
+    EXPECT_GE(shares.clients, 1u);
+    EXPECT_GE(shares.attempts, 1u);
+    EXPECT_GE(shares.attempts, shares.attempts_roomy);
+    const std::uint64_t frugal = shares.attempts - shares.attempts_roomy;
+    const std::uint64_t used = shares.clients + 4 * shares.attempts_roomy + frugal;
+    EXPECT_LE(used, std::max<std::uint64_t>(limit, 3)) << limit;
+  }
+  EXPECT_GE(share_open_files(64).attempts, 16u);
+  EXPECT_GE(share_open_files(20'000).attempts, 10'000u);
 }
 
 }  // namespace

@@ -239,6 +239,8 @@ Result<void> become_program(const MountedSpawn& request) {
       ::dup2(request.output_fd, STDERR_FILENO) < 0) {
     return errno_error(errno, "connecting the output");
   }
+  if (request.open_files && ::setrlimit(RLIMIT_NOFILE, &*request.open_files) != 0)
+    return errno_error(errno, "setting the limit of open files");
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

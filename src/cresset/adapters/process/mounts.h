@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/resource.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +20,7 @@ struct MountedSpawn {
   const std::vector<ports::Mount>& mounts;
   int null_fd = -1;
   int output_fd = -1;
+  std::optional<rlimit> open_files = {};  // nothing: the limit of the caller
 };
 
 // Starts a program in a mount namespace of its own in which each mount's source is seen at its

@@ -30,6 +30,7 @@ constexpr std::size_t kInlineFileBytesMax = 64 << 10;
 constexpr int kFailuresMax = 12;
 constexpr Duration kRetryMin = milliseconds(5);
 constexpr Duration kRetryMax = milliseconds(500);
+constexpr Duration kLauncherPause = milliseconds(5);
 constexpr int kLastWordsMillis = 200;
 constexpr std::size_t kKeeperLogTailBytes = 500;
 
@@ -76,6 +77,7 @@ ProcessExecutor::ProcessExecutor(ProcessExecutorOptions options, ports::Clock& c
   loop_.add(timer_.get(), EPOLLIN, [this](std::uint32_t) {
     drain_counter(timer_.get());
     retry_armed_ = false;
+    if (launcher_ > 0) return look_for_launcher();
     connect();
   });
 }
@@ -97,8 +99,10 @@ void ProcessExecutor::start(ports::StartSpec spec) {
   attempt.serial = next_serial_++;
   attempt.token = spec.token;
   if (!spec.adopt_only) {
-    if (const auto written = write_large_files(spec); !written)
+    if (const auto written = write_large_files(spec); !written) {
+      if (!written.error().reason.empty()) return on_trouble({written.error().text()});
       return fail_locally(id, written.error().text());
+    }
   }
   attempt.start_frame = encode_frame(Start{std::move(spec)});
   if (attempt.start_frame.size() > kFrameBytesMax) {
@@ -176,15 +180,20 @@ void ProcessExecutor::launch_keeper() {
   if (!pid) return give_up(pid.error());
   launcher_ = *pid;
   launcher_fd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, launcher_, 0)));
-  CHECK(launcher_fd_);
-  loop_.add(launcher_fd_.get(), EPOLLIN, [this](std::uint32_t) { on_keeper_launched(); });
+  // Without a descriptor for it, it is looked for now and then.
+  if (!launcher_fd_) return arm_timer(kLauncherPause);
+  loop_.add(launcher_fd_.get(), EPOLLIN, [this](std::uint32_t) { look_for_launcher(); });
 }
 
-void ProcessExecutor::on_keeper_launched() {
-  loop_.remove(launcher_fd_.get());
-  launcher_fd_.reset();
+void ProcessExecutor::look_for_launcher() {
   int status = 0;
-  ::waitpid(std::exchange(launcher_, 0), &status, 0);
+  if (::waitpid(launcher_, &status, WNOHANG) == 0) {
+    if (!launcher_fd_) arm_timer(kLauncherPause);
+    return;
+  }
+  launcher_ = 0;
+  if (launcher_fd_) loop_.remove(launcher_fd_.get());
+  launcher_fd_.reset();
   // None listens: another keeper holds the lock, and is just coming or going.
   if (status == 0) return connect(WhenAbsent::kRetryLater);
   retry_later(make_error(Code::kUnavailable, "the keeper could not start"));
@@ -220,6 +229,7 @@ void ProcessExecutor::on_message(Message message) {
     return on_running(std::move(*running));
   if (auto* exited = std::get_if<ports::AttemptExited>(&message))
     return on_exited(std::move(*exited));
+  if (const auto* trouble = std::get_if<Trouble>(&message)) return on_trouble(*trouble);
   lose_connection(make_error(Code::kInternal, "the keeper sent a message that only engines send"));
 }
 
@@ -261,6 +271,13 @@ void ProcessExecutor::on_exited(ports::AttemptExited exited) {
   events_.emplace_back(std::move(exited));
 }
 
+void ProcessExecutor::on_trouble(const Trouble& trouble) {
+  give_up(make_error(Code::kUnavailable,
+                     "no step can be started: {}. Mend that, then resume the run; steps that run "
+                     "already go on",
+                     trouble.what));
+}
+
 void ProcessExecutor::lose_connection(const Error& why) {
   loop_.remove(stream_->fd());
   stream_.reset();
@@ -271,7 +288,10 @@ void ProcessExecutor::lose_connection(const Error& why) {
 
 void ProcessExecutor::retry_later(const Error& why) {
   if (++failures_ > kFailuresMax) return give_up(with_keeper_log(why));
-  const Duration pause = std::min(kRetryMax, kRetryMin * (1 << std::min(failures_ - 1, 10)));
+  arm_timer(std::min(kRetryMax, kRetryMin * (1 << std::min(failures_ - 1, 10))));
+}
+
+void ProcessExecutor::arm_timer(Duration pause) {
   itimerspec when{};
   when.it_value.tv_nsec = pause.count() * 1'000;
   CHECK(::timerfd_settime(timer_.get(), 0, &when, nullptr) == 0);

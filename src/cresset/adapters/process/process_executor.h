@@ -54,14 +54,16 @@ class ProcessExecutor final : public ports::Executor {
   void connect(WhenAbsent when_absent = WhenAbsent::kLaunch);
   void greet_and_repeat();
   void launch_keeper();
-  void on_keeper_launched();
+  void look_for_launcher();
   void on_socket(std::uint32_t events);
   void read_answers();
   void on_message(Message message);
   void on_running(ports::AttemptRunning running);
   void on_exited(ports::AttemptExited exited);
+  void on_trouble(const Trouble& trouble);
   void lose_connection(const Error& why);
   void retry_later(const Error& why);
+  void arm_timer(Duration pause);
   void give_up(const Error& why);
   void fail_locally(const model::AttemptId& id, std::string why);
   [[nodiscard]] bool has_work() const { return !outstanding_.empty() || !forgets_.empty(); }

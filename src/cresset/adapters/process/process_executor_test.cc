@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +60,10 @@ class ProcessExecutorTest : public ports::testing::ExecutorContract<TwoGpuWorld>
     std::from_chars(text.data(), text.data() + text.size(), pid);
     EXPECT_GT(pid, 0) << path << ": " << text;
     return pid;
+  }
+  static rlim_t count_open_files(pid_t pid) {
+    const std::filesystem::directory_iterator files("/proc/" + std::to_string(pid) + "/fd");
+    return static_cast<rlim_t>(std::distance(begin(files), end(files)));
   }
   void await_text(const StartSpec& spec, const std::string& text) {
     listen_until(executor(), [&] { return world_.log(spec).find(text) != std::string::npos; });
@@ -310,6 +315,76 @@ wait)");
   for (const char* name : {"main", "child", "daemon"})
     EXPECT_TRUE(is_gone(pid_in(spec.work_dir + "/" + name))) << name;
   EXPECT_EQ(run(shell(2, "exit 3")).code, 3);
+}
+
+// A disk that takes no more, as the file size limit of the keeper.
+TEST_F(ProcessExecutorTest, AFullDiskStopsTheStartsAndLosesNothing) {
+  const StartSpec first = shell(1, "read line < gate; exit 4");
+  executor().start(first);
+  await_running(executor(), first.id);
+  const pid_t keeper = world_.keeper();
+  rlimit old{};
+  const rlimit none{0, RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(keeper, RLIMIT_FSIZE, &none, &old), 0);
+  const StartSpec second = shell(2, "exit 5");
+  executor().start(second);
+  Result<std::vector<ports::ExecutorEvent>> events = executor().poll();
+  for (int i = 0; events && i < 1000; ++i) {
+    world_.wait(executor());
+    events = executor().poll();
+  }
+  ASSERT_FALSE(events);
+  EXPECT_EQ(events.error().code, Code::kUnavailable);
+  EXPECT_THAT(events.error().message, HasSubstr("no step can be started"));
+  EXPECT_THAT(events.error().message, HasSubstr("File too large"));
+
+  // An end that cannot be written keeps the keeper from leaving with it.
+  executor_.reset();
+  world_.release(first.id);
+  ASSERT_EQ(::prlimit(keeper, RLIMIT_FSIZE, &old, nullptr), 0);
+  EXPECT_EQ(run(second).code, 5);
+  EXPECT_EQ(run(first).code, 4);
+  EXPECT_EQ(world_.keeper(), keeper);
+}
+
+TEST_F(ProcessExecutorTest, AKeeperWithoutDescriptorsMakesOthersWait) {
+  const StartSpec first = shell(1, "read line < gate; exit 4");
+  executor().start(first);
+  await_running(executor(), first.id);
+  const pid_t keeper = world_.keeper();
+  // As many as it has: as the numbers are given out from below, none is left.
+  const rlim_t open_files = count_open_files(keeper);
+  rlimit old{};
+  ASSERT_EQ(::prlimit(keeper, RLIMIT_NOFILE, nullptr, &old), 0);
+  const rlimit full{open_files, old.rlim_max};
+  ASSERT_EQ(::prlimit(keeper, RLIMIT_NOFILE, &full, nullptr), 0);
+
+  // A step waits until another has left its descriptors, an engine until there are some.
+  const StartSpec second = shell(2, "exit 5");
+  executor().start(second);
+  const auto other = world_.connect();
+  const StartSpec third = shell(3, "exit 6");
+  other->start(third);
+  world_.wait(executor());
+  listen(executor());
+  EXPECT_TRUE(heard_[second.id].exited.empty());
+  world_.release(first.id);
+  EXPECT_EQ(await_exit(executor(), first.id).code, 4);
+  EXPECT_EQ(await_exit(executor(), second.id).code, 5);
+  ASSERT_EQ(::prlimit(keeper, RLIMIT_NOFILE, &old, nullptr), 0);
+  EXPECT_EQ(await_exit(*other, third.id).code, 6);
+  EXPECT_EQ(world_.keeper(), keeper);
+}
+
+TEST_F(ProcessExecutorTest, AStepHasTheLimitOfOpenFilesOfWhoStartedTheKeeper) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const StartSpec spec = shell(1, "ulimit -Sn; ulimit -Hn");
+  EXPECT_EQ(run(spec).code, 0);
+  const auto text = [](rlim_t value) {
+    return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
+  };
+  EXPECT_EQ(world_.log(spec), text(limit.rlim_cur) + "\n" + text(limit.rlim_max) + "\n");
 }
 
 TEST_F(ProcessExecutorTest, TheKeeperInheritsNothing) {

@@ -7,7 +7,16 @@ namespace cresset::process {
 namespace {
 
 // On the wire since version 1: a new kind goes at the end.
-enum class Type : std::uint8_t { kHello = 1, kStart, kStop, kForget, kWelcome, kRunning, kExited };
+enum class Type : std::uint8_t {
+  kHello = 1,
+  kStart,
+  kStop,
+  kForget,
+  kWelcome,
+  kRunning,
+  kExited,
+  kTrouble,
+};
 
 void write_type(WireWriter& out, Type type) { out.number(static_cast<std::uint8_t>(type)); }
 
@@ -21,6 +30,7 @@ void write_spec(WireWriter& out, const ports::StartSpec& spec) {
     out.text(variable.second);
   });
   out.text(spec.work_dir);
+  write_texts(out, spec.fresh);
   write_texts(out, spec.folders);
   out.list(spec.files, [&](const ports::FileToWrite& file) {
     out.text(file.path);
@@ -35,6 +45,13 @@ void write_spec(WireWriter& out, const ports::StartSpec& spec) {
     out.text(mount.target);
     out.number(std::uint8_t{mount.read_only});
   });
+  out.number(std::uint8_t{spec.warm.has_value()});
+  if (spec.warm) {
+    out.text(spec.warm->zygote);
+    out.text(spec.warm->fingerprint);
+    write_texts(out, spec.warm->modules);
+    write_texts(out, spec.warm->own);
+  }
   out.text(spec.log_path);
   out.number(spec.log_cap_bytes);
   out.number(spec.slots.cpu_millis);
@@ -54,6 +71,7 @@ ports::StartSpec read_spec(WireReader& in) {
     spec.env.emplace_back(std::move(name), in.text());
   });
   spec.work_dir = in.text();
+  spec.fresh = read_texts(in);
   spec.folders = read_texts(in);
   in.list([&] {
     std::string path = in.text();
@@ -69,6 +87,13 @@ ports::StartSpec read_spec(WireReader& in) {
     mount.target = in.text();
     mount.read_only = in.flag();
   });
+  if (in.flag()) {
+    ports::WarmStart& warm = spec.warm.emplace();
+    warm.zygote = in.text();
+    warm.fingerprint = in.text();
+    warm.modules = read_texts(in);
+    warm.own = read_texts(in);
+  }
   spec.log_path = in.text();
   spec.log_cap_bytes = in.number<std::int64_t>();
   spec.slots.cpu_millis = in.number<std::int64_t>();
@@ -114,6 +139,10 @@ struct Encoder {
     write_time(out, exited.at);
     write_exit(out, exited.exit);
   }
+  void operator()(const Trouble& trouble) const {
+    write_type(out, Type::kTrouble);
+    out.text(trouble.what);
+  }
 };
 
 Result<Message> read_message(WireReader& in) {
@@ -147,6 +176,8 @@ Result<Message> read_message(WireReader& in) {
       exited.exit = read_exit(in);
       return Message(std::move(exited));
     }
+    case Type::kTrouble:
+      return Message(Trouble{in.text()});
     default:
       return make_error(Code::kInvalidArgument, "a frame of unknown type {}", type);
   }

@@ -16,7 +16,7 @@ namespace cresset::process {
 
 // Both sides must speak the same version: an engine that meets a keeper of another waits for it to
 // leave.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 inline constexpr std::size_t kFrameBytesMax = std::size_t{64} << 20;
 
 // Engine to keeper.
@@ -38,9 +38,14 @@ struct Forget {
 struct Welcome {
   std::uint32_t version = kProtocolVersion;
 };
+// No step can be started as things are, and none of them is to blame: a full disk. What waits goes
+// on waiting.
+struct Trouble {
+  std::string what;  // for the user
+};
 
-using Message =
-    std::variant<Hello, Start, Stop, Forget, Welcome, ports::AttemptRunning, ports::AttemptExited>;
+using Message = std::variant<Hello, Start, Stop, Forget, Welcome, ports::AttemptRunning,
+                             ports::AttemptExited, Trouble>;
 
 // A whole frame, its length included.
 std::string encode_frame(const Message& message);

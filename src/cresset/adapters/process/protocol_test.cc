@@ -32,6 +32,8 @@ TEST(ProtocolTest, FieldsKeepTheirPlaces) {
   EXPECT_TRUE(spec.adopt_only);
   EXPECT_EQ(spec.argv, sent.argv);
   EXPECT_EQ(spec.env, sent.env);
+  EXPECT_EQ(spec.fresh, sent.fresh);
+  EXPECT_EQ(spec.folders, sent.folders);
   EXPECT_EQ(spec.files.at(0).content, sent.files.at(0).content);
   EXPECT_EQ(spec.scratch.at(0).variable, sent.scratch.at(0).variable);
   EXPECT_EQ(spec.scratch.at(1).leftovers, sent.scratch.at(1).leftovers);

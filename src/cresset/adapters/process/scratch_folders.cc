@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "cresset/adapters/posix/folders.h"
+
 namespace cresset::process {
 
 namespace {
@@ -66,7 +68,9 @@ void ScratchFolders::sweep() {
   for (fs::directory_iterator at(dir_, failed); !failed && at != fs::directory_iterator();
        at.increment(failed))
     left.push_back(at->path());
-  for (const fs::path& path : left) fs::remove_all(path, failed);
+  for (const fs::path& path : left) {
+    if (auto removed = posix::remove_tree(path.native()); !removed) remark_(removed.error());
+  }
 }
 
 Result<ScratchFolders::Folder> ScratchFolders::take() {
@@ -74,7 +78,12 @@ Result<ScratchFolders::Folder> ScratchFolders::take() {
     Folder folder = std::move(free_.back());
     free_.pop_back();
     const auto status = look_at(folder.path);
-    if (!status || stamp_of(*status) != folder.changed) continue;
+    if (!status) continue;
+    if (stamp_of(*status) != folder.changed) {
+      // Somebody was in it. What is not empty stays for sweep().
+      ::rmdir(folder.path.c_str());
+      continue;
+    }
     folder.was_old = is_old(folder);
     return folder;
   }
@@ -108,21 +117,19 @@ bool ScratchFolders::is_old(const Folder& folder) const {
 
 void ScratchFolders::give_back(Folder folder, std::string leftovers) {
   Returned returned{std::move(folder), std::move(leftovers)};
-  if (is_clean(returned.folder)) {
-    returned_.push_back(std::move(returned));
-  } else {
-    move_leftovers(returned);
-  }
+  if (is_clean_or_moved(returned)) returned_.push_back(std::move(returned));
 }
 
 void ScratchFolders::settle() {
   for (Returned& returned : std::exchange(returned_, {})) {
-    if (is_clean(returned.folder)) {
-      free_.push_back(std::move(returned.folder));
-    } else {
-      move_leftovers(returned);
-    }
+    if (is_clean_or_moved(returned)) free_.push_back(std::move(returned.folder));
   }
+}
+
+bool ScratchFolders::is_clean_or_moved(Returned& returned) {
+  if (is_clean(returned.folder)) return true;
+  move_leftovers(returned);
+  return false;
 }
 
 void ScratchFolders::move_leftovers(const Returned& returned) {

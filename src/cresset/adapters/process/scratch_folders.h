@@ -57,6 +57,8 @@ class ScratchFolders {
   Result<Folder> make();
   // Whether a change from now on gets another ctime.
   [[nodiscard]] bool is_old(const Folder& folder) const;
+  // False: what was left in it has been moved, and it with it.
+  bool is_clean_or_moved(Returned& returned);
   void move_leftovers(const Returned& returned);
 
   std::string dir_;

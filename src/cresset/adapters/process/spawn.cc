@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "cresset/adapters/posix/folders.h"
 #include "cresset/adapters/posix/unique_fd.h"
 #include "cresset/adapters/process/mounts.h"
 
@@ -31,6 +32,25 @@ Result<void> make_folder(const std::string& path) {
   fs::create_directories(path, ec);
   if (ec) return errno_error(ec.value(), "making the folder " + path);
   return {};
+}
+
+// The working folder is the first that a start makes: where there is none yet, nothing is left of
+// an earlier one. For that to be true also of a start that is cut off, it is the last to go.
+Result<void> begin_anew(const ports::StartSpec& spec) {
+  if (::mkdir(spec.work_dir.c_str(), 0777) == 0) return {};
+  if (errno == EEXIST) {
+    const auto remove = [](const std::string& path) -> Result<void> {
+      auto removed = posix::remove_tree(path);
+      if (!removed) return std::move(removed).error().with("what an earlier start has left");
+      return {};
+    };
+    for (const std::string& path : spec.fresh) {
+      if (path != spec.work_dir) CR_TRY_VOID(remove(path));
+    }
+    if (std::ranges::find(spec.fresh, spec.work_dir) != spec.fresh.end())
+      CR_TRY_VOID(remove(spec.work_dir));
+  }
+  return make_folder(spec.work_dir);
 }
 
 // What execve takes in all: a quarter of the stack, at most 6 MiB, at least 128 KiB; each string
@@ -126,10 +146,13 @@ Error explain_exec(int errno_value, const SpawnRequest& request, std::size_t byt
                         "interpreter in line 1",
                         program);
     case EAGAIN:
-    case ENOMEM:
-      return make_error(Code::kResourceExhausted,
-                        "no room for another process ({}): run fewer steps at once (-j)",
-                        std::strerror(errno_value));
+    case ENOMEM: {
+      Error error = make_error(Code::kResourceExhausted,
+                               "no room for another process ({}): run fewer steps at once (-j)",
+                               std::strerror(errno_value));
+      error.reason = errno_error(errno_value, "").reason;
+      return error;
+    }
     default:
       return errno_error(errno_value, "starting " + program);
   }
@@ -151,6 +174,7 @@ int become_program(const SpawnRequest& request, const ExecStrings& strings) {
   if (::setsid() < 0 || ::chdir(request.work_dir.c_str()) != 0 ||
       ::dup2(request.null_fd, STDIN_FILENO) < 0 || ::dup2(request.output_fd, STDOUT_FILENO) < 0 ||
       ::dup2(request.output_fd, STDERR_FILENO) < 0 ||
+      (request.open_files && ::setrlimit(RLIMIT_NOFILE, &*request.open_files) != 0) ||
       ::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) {
     return errno;
   }
@@ -193,9 +217,10 @@ Result<void> write_file(const ports::FileToWrite& file) {
 }
 
 Result<void> prepare_files(const ports::StartSpec& spec) {
+  CR_TRY_VOID(begin_anew(spec));
   for (const std::string& folder : spec.folders) CR_TRY_VOID(make_folder(folder));
   for (const ports::FileToWrite& file : spec.files) CR_TRY_VOID(write_file(file));
-  return make_folder(spec.work_dir);
+  return {};
 }
 
 Result<ProcessIdentity> spawn(const SpawnRequest& request) {
@@ -203,7 +228,7 @@ Result<ProcessIdentity> spawn(const SpawnRequest& request) {
   if (!request.mounts.empty()) {
     return spawn_with_mounts(MountedSpawn{request.program, strings.argv.data(), strings.env.data(),
                                           request.work_dir, request.mounts, request.null_fd,
-                                          request.output_fd});
+                                          request.output_fd, request.open_files});
   }
   ProcessIdentity process;
   process.ticks_from = ticks_since_boot();

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +17,8 @@ namespace cresset::process {
 // Writes one file; makes its folder when absent. Who reads the path sees what was there before or
 // the whole file, never a part of it.
 Result<void> write_file(const ports::FileToWrite& file);
-// Makes the folders and files of an attempt and its working folder.
+// Removes what an earlier start of the attempt has left, and makes its folders, files and working
+// folder.
 Result<void> prepare_files(const ports::StartSpec& spec);
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
@@ -26,8 +29,9 @@ struct SpawnRequest {
   const Environment& env;  // the whole environment
   const std::string& work_dir;
   const std::vector<ports::Mount>& mounts;
-  int null_fd = -1;    // becomes stdin
-  int output_fd = -1;  // becomes stdout and stderr
+  int null_fd = -1;                       // becomes stdin
+  int output_fd = -1;                     // becomes stdout and stderr
+  std::optional<rlimit> open_files = {};  // nothing: the limit of the caller
 };
 
 // Starts a program as leader of a session and group of its own, with no signal blocked and no other

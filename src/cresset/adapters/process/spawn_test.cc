@@ -91,6 +91,49 @@ TEST_F(SpawnTest, FilesAreWrittenWholeOrNotAtAll) {
   EXPECT_FALSE(write_file({folder_ / "a/b/c/d", "below a file"}));
 }
 
+// What it has not got to must not be taken for something that the next start has made.
+TEST_F(SpawnTest, AStartThatBreaksOffWhileItRemovesIsFollowedByOneThatRemovesAll) {
+  ports::StartSpec spec;
+  spec.work_dir = folder_ / "work";
+  ASSERT_TRUE(prepare_files(spec));
+  write("work/file", "old", 0600);
+  write("outputs/out", "old", 0600);
+  const std::string impossible = folder_ / std::string(300, 'x');
+  spec.fresh = {spec.work_dir, impossible, folder_ / "outputs"};
+  ASSERT_FALSE(prepare_files(spec));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "outputs"));
+  spec.fresh = {spec.work_dir, folder_ / "outputs"};
+  ASSERT_TRUE(prepare_files(spec));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "outputs"));
+  EXPECT_TRUE(std::filesystem::is_empty(spec.work_dir));
+}
+
+// For whoever may not write everywhere, as root may.
+TEST_F(SpawnTest, WhatAnEarlierStepClosedToItselfIsRemovedToo) {
+  ports::StartSpec spec;
+  spec.work_dir = folder_ / "work";
+  spec.fresh = {spec.work_dir};
+  ASSERT_TRUE(prepare_files(spec));
+  write("work/closed/below/file", "old", 0400);
+  ASSERT_EQ(::chmod((folder_ / "work/closed/below").c_str(), 0), 0);
+  ASSERT_EQ(::chmod((folder_ / "work/closed").c_str(), 0500), 0);
+  ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::getuid() == 0 && (::chown(folder_.path().c_str(), 65534, 65534) != 0 ||
+                            ::chown(spec.work_dir.c_str(), 65534, 65534) != 0 ||
+                            ::chown((spec.work_dir + "/closed").c_str(), 65534, 65534) != 0 ||
+                            ::chown((spec.work_dir + "/closed/below").c_str(), 65534, 65534) != 0 ||
+                            ::setuid(65534) != 0))
+      ::_exit(2);
+    ::_exit(prepare_files(spec) ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(spec.work_dir));
+}
+
 TEST_F(SpawnTest, AnErrorInLayingMountsIsTheSteps) {
   EXPECT_THAT(run({"/bin/true"}, {{"/no/such/source", folder_ / "x", false}}),
               ::testing::AnyOf(HasSubstr("/no/such/source"), HasSubstr("lets you make no mounts")));

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <utility>
 
 namespace cresset::process {
 
@@ -51,15 +52,20 @@ void StepLog::append(std::string_view bytes, WallTime at) {
   }
 }
 
-void StepLog::close(WallTime at) {
-  if (!trouble_.empty())
-    write_notice(fmt::format("{} bytes of output are missing: {}", dropped_bytes_, trouble_), at);
+void StepLog::rest() {
   index_.reset();
   log_.reset();
 }
 
+void StepLog::close(WallTime at) {
+  if (!trouble_.empty())
+    write_notice(fmt::format("{} bytes of output are missing: {}", dropped_bytes_, trouble_), at);
+  rest();
+}
+
 // How much was written; trouble_ says why when that is not all.
 std::size_t StepLog::write(std::string_view bytes, WallTime at, std::uint32_t flags) {
+  if (!open_again()) return 0;
   std::size_t written = 0;
   while (written < bytes.size()) {
     const ssize_t put = ::write(log_.get(), bytes.data() + written, bytes.size() - written);
@@ -75,6 +81,13 @@ std::size_t StepLog::write(std::string_view bytes, WallTime at, std::uint32_t fl
     at_line_start_ = bytes[written - 1] == '\n';
   }
   return written;
+}
+
+bool StepLog::open_again() {
+  if (log_) return true;
+  log_.reset(open_log(path_));
+  if (!log_) trouble_ = fmt::format("opening {}: {}", path_, std::strerror(errno));
+  return static_cast<bool>(log_);
 }
 
 void StepLog::note_chunk(std::size_t size, WallTime at, std::uint32_t flags) {
@@ -100,6 +113,7 @@ bool StepLog::open_index() {
   if (index_) return true;
   index_.reset(::open((path_ + ".idx").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
   if (!index_) return false;
+  if (std::exchange(knows_index_, true)) return true;
   struct stat status{};
   if (::fstat(index_.get(), &status) == 0) {
     const auto records = static_cast<std::uint64_t>(status.st_size) / sizeof chunk_;

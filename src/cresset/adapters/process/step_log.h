@@ -19,6 +19,8 @@ class StepLog {
   static Result<StepLog> open(const std::string& path, std::int64_t cap_bytes);
 
   void append(std::string_view bytes, WallTime at);
+  // Closes its files until the next append(): to have few descriptors open.
+  void rest();
   // Writes what is left to say. No append() may follow.
   void close(WallTime at);
 
@@ -41,6 +43,7 @@ class StepLog {
   std::size_t write(std::string_view bytes, WallTime at, std::uint32_t flags);
   void note_chunk(std::size_t size, WallTime at, std::uint32_t flags);
   void write_notice(std::string_view text, WallTime at);
+  bool open_again();
   bool open_index();
 
   std::string path_;
@@ -54,6 +57,7 @@ class StepLog {
   Chunk chunk_;  // the last one; grows while output comes in quick succession
   std::uint64_t chunk_at_ = 0;
   bool has_chunk_ = false;
+  bool knows_index_ = false;  // where it ended before the first chunk
 };
 
 // Flags of a chunk.

@@ -106,6 +106,32 @@ TEST_F(StepLogTest, ExactlyTheCapIsNoLoss) {
   EXPECT_EQ(text(), "abc");
 }
 
+TEST_F(StepLogTest, ARestInBetweenChangesNothing) {
+  StepLog log = open();
+  log.rest();
+  log.append("one ", at(1));
+  log.rest();
+  log.append("two ", at(2));
+  log.append("three", at(100));
+  log.rest();
+  log.close(at(101));
+  EXPECT_EQ(text(), "one two three");
+  EXPECT_EQ(index().size(), 2u);
+  EXPECT_EQ(index().at(0), (IndexEntry{0, 1'000, 8, 0}));
+  EXPECT_EQ(index().at(1), (IndexEntry{8, 100'000, 5, 0}));
+}
+
+TEST_F(StepLogTest, ALogThatIsGoneAfterARestIsTold) {
+  StepLog log = open();
+  log.rest();
+  std::filesystem::remove(path_);
+  std::filesystem::create_directories(path_);
+  log.append("lost", at(1));
+  log.close(at(2));
+  EXPECT_TRUE(log.truncated());
+  EXPECT_THAT(log.trouble(), ::testing::HasSubstr("opening"));
+}
+
 TEST_F(StepLogTest, ALaterPartGoesBehindTheEarlier) {
   {
     StepLog log = open(8);

@@ -91,7 +91,12 @@ Result<posix::UniqueFd> connect_in(const posix::UniqueFd& dir) {
 
 Result<posix::UniqueFd> accept_on(const posix::UniqueFd& listener) {
   posix::UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket) return make_error(Code::kUnavailable, "accepting: {}", std::strerror(errno));
+  if (!socket) {
+    Error error = errno_error(errno, "accepting");
+    // Whatever else is wrong is wrong with the one who waited.
+    if (error.code != Code::kResourceExhausted) error.code = Code::kUnavailable;
+    return error;
+  }
   CR_TRY_VOID(require_own_user(socket));
   return socket;
 }

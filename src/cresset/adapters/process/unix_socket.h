@@ -18,7 +18,7 @@ Result<posix::UniqueFd> listen_in(const posix::UniqueFd& dir);
 // kUnavailable: nobody listens. kPermissionDenied: the listener is another user.
 Result<posix::UniqueFd> connect_in(const posix::UniqueFd& dir);
 // kUnavailable: no one waits. kPermissionDenied: the peer was another user and has been turned
-// away.
+// away. kResourceExhausted: someone waits, and there is no descriptor for them.
 Result<posix::UniqueFd> accept_on(const posix::UniqueFd& listener);
 
 }  // namespace cresset::process

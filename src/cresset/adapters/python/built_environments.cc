@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/posix/folders.h"
 #include "cresset/adapters/python/json_fields.h"
 #include "cresset/adapters/python/key_lock.h"
 #include "cresset/text/json.h"
@@ -157,7 +158,7 @@ Result<int> remove_unfinished(const std::string& envs_dir, const std::string& ke
   int removed = 0;
   for (const std::string& name : names) {
     if (key_of_unfinished(name) != key) continue;
-    CR_TRY_VOID(localfs::remove_tree(envs_dir + "/" + name));
+    CR_TRY_VOID(posix::remove_tree(envs_dir + "/" + name));
     ++removed;
   }
   return removed;

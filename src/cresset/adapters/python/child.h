@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cresset/adapters/posix/unique_fd.h"
+#include "cresset/adapters/python/child_start.h"
 #include "cresset/base/result.h"
 #include "cresset/base/time.h"
 
@@ -24,8 +25,6 @@ class StopSignal {
  private:
   posix::UniqueFd event_;
 };
-
-using Variables = std::vector<std::pair<std::string, std::string>>;
 
 struct ChildSpec {
   std::vector<std::string> argv;  // argv[0] is a path

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/posix/folders.h"
 #include "cresset/adapters/posix/unique_fd.h"
 #include "cresset/adapters/python/installer.h"
 #include "cresset/adapters/python/key_lock.h"
@@ -180,7 +181,7 @@ Result<void> EnvironmentBuilder::finish(const std::string& building, const std::
   CR_TRY_VOID(sync_file_system(building));
   CR_TRY_VOID(write_marker(building, built));
   // One whose interpreter is gone, or that was damaged, gives way.
-  CR_TRY_VOID(localfs::remove_tree(final_path));
+  CR_TRY_VOID(posix::remove_tree(final_path));
   if (::rename(building.c_str(), final_path.c_str()) != 0)
     return errno_error(errno, final_path).with("finishing the environment");
   return sync_folder(options_.envs_dir);

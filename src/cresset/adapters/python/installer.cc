@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/posix/folders.h"
 #include "cresset/adapters/python/json_fields.h"
 #include "cresset/adapters/python/program_search.h"
 #include "cresset/text/json.h"
@@ -186,7 +187,7 @@ Result<void> Installer::install_with_uv(const std::string& uv, const std::string
     argv.insert(argv.end(), wanted.begin(), wanted.end());
     CR_TRY_VOID(run_tool(std::move(argv), settings, "uv could not install " + joined(wanted)));
     CR_TRY(unmet, interpreters_.missing(python, named, true));
-    if (unmet.empty()) return localfs::remove_tree(overrides_path);
+    if (unmet.empty()) return posix::remove_tree(overrides_path);
     for (std::string& requirement : unmet) {
       if (std::ranges::find(wanted, requirement) == wanted.end()) wanted.push_back(requirement);
     }

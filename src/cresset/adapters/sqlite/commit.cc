@@ -23,7 +23,8 @@ Error fenced_off(const ports::Lease& lease) {
   return error;
 }
 
-// Inside the transaction, so that nobody can take the run over between this look and the commit.
+// In commit(), inside the transaction, so that nobody can take the run over between this look and
+// the commit.
 Result<Fence> check_fence(Database& database, const ports::Lease& lease) {
   CR_TRY(Statement query,
          database.prepare(
@@ -81,6 +82,30 @@ Result<void> drop_commands(Database& database, const Fence& fence, std::uint64_t
 
 }  // namespace
 
+// Inside the transaction: remove_run() looks for these rows inside its own.
+Result<void> insert_uses(Database& database, std::int64_t user,
+                         const std::vector<model::RunId>& sources) {
+  for (const model::RunId& source : sources) {
+    CR_TRY(Statement insert,
+           database.prepare("INSERT OR REPLACE INTO artifact_use (user, source) SELECT ?1, number "
+                            "FROM run WHERE id = ?2 RETURNING source"));
+    CR_TRY(const bool there, insert.bind(user, source.str()).step());
+    if (there) continue;
+    Error error = make_error(Code::kAborted,
+                             "run {}, whose artifacts were to be used, has been removed "
+                             "meanwhile",
+                             source.str());
+    error.reason = "run.source_gone";
+    return error;
+  }
+  return {};
+}
+
+Result<void> SqliteStore::confirm(const ports::Lease& lease) {
+  CR_TRY([[maybe_unused]] const Fence fence, check_fence(*database_, lease));
+  return {};
+}
+
 Result<void> SqliteStore::commit(const ports::Lease& lease, const ports::Commit& commit) {
   CHECK(!commit.record || commit.record->id == lease.run());
   CR_TRY(Transaction transaction, Transaction::begin(*database_));
@@ -88,6 +113,7 @@ Result<void> SqliteStore::commit(const ports::Lease& lease, const ports::Commit&
   const WallTime at = commit.events.empty() ? fence.created_at : commit.events.back().at;
   CR_TRY_VOID(insert_events(*database_, fence, commit.events));
   CR_TRY_VOID(insert_steps(*database_, fence, at, commit.steps));
+  CR_TRY_VOID(insert_uses(*database_, fence.run, commit.uses));
   if (commit.record) CR_TRY_VOID(update_record(*database_, fence, *commit.record));
   if (commit.commands_taken > 0)
     CR_TRY_VOID(drop_commands(*database_, fence, commit.commands_taken));

@@ -1,10 +1,14 @@
 #include "cresset/adapters/sqlite/database.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "cresset/adapters/sqlite/schema.h"
 
 namespace cresset::sqlite {
 
@@ -27,7 +31,7 @@ Result<void> make_private_file(const std::string& path) {
 
 Statement::Statement(Statement&& other) noexcept
     : statement_(std::exchange(other.statement_, nullptr)),
-      path_(other.path_),
+      database_(other.database_),
       first_error_(other.first_error_) {}
 
 Statement::~Statement() {
@@ -63,11 +67,15 @@ void Statement::bind_one(int index, const std::optional<WallTime>& time) {
 Result<bool> Statement::step() {
   sqlite3* connection = sqlite3_db_handle(statement_);
   if (first_error_ != SQLITE_OK)
-    return sqlite_error(connection, std::exchange(first_error_, SQLITE_OK), path_);
+    return sqlite_error(connection, std::exchange(first_error_, SQLITE_OK), database_->path());
+  const bool writes = database_->in_transaction();
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
-  return sqlite_error(connection, rc, path_);
+  Error error = sqlite_error(connection, rc, database_->path());
+  // At once: SQLite may have rolled the transaction back by itself.
+  if (writes || is_failed_sync(rc)) database_->notice_failure();
+  return error;
 }
 
 Result<void> Statement::run() {
@@ -88,17 +96,34 @@ std::optional<WallTime> Statement::optional_time(int column) const {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
-                                                 std::chrono::milliseconds busy_timeout) {
-  CR_TRY_VOID(make_private_file(path));
+                                                 std::chrono::milliseconds busy_timeout,
+                                                 const std::string& vfs) {
   sqlite3* connection = nullptr;
-  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int rc = sqlite3_open_v2(path.c_str(), &connection, kFlags, nullptr);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (vfs.empty()) {
+    CR_TRY_VOID(make_private_file(path));
+  } else {
+    flags |= SQLITE_OPEN_CREATE;
+  }
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &connection, flags, vfs.empty() ? nullptr : vfs.c_str());
   if (rc != SQLITE_OK) {
     Error error = sqlite_error(connection, rc, path);
     sqlite3_close(connection);
     return error;
   }
-  std::unique_ptr<Database> database(new Database(path, connection));
+  std::unique_ptr<Database> database(new Database(path, connection, busy_timeout));
+  const auto after_commit = [](void* self, sqlite3*, const char*, int pages) {
+    auto* database = static_cast<Database*>(self);
+    // Others may be writing by now: to them it would be a doubt as long as a checkpoint takes.
+    database->doubt_->end();
+    database->checkpoint_when_due(pages);
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(connection, after_commit, database.get());
+  database->keep_log_on_close(true);
+  CR_TRY(const std::string header, database->read_header());
+  CR_TRY_VOID(check_header(header, path));
   sqlite3_busy_timeout(connection, static_cast<int>(busy_timeout.count()));
   CR_TRY_VOID(database->execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"));
   // A log that is there already is written over: syncing it then needs no new blocks, and with them
@@ -108,9 +133,95 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   return database;
 }
 
+Database::Database(std::string path, sqlite3* connection, std::chrono::milliseconds busy_timeout)
+    : path_(std::move(path)),
+      connection_(connection),
+      busy_timeout_(busy_timeout),
+      doubt_(std::make_unique<DoubtFile>(connection, path_)) {}
+
 Database::~Database() {
+  doubt_.reset();
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   CHECK(sqlite3_close(connection_) == SQLITE_OK);
+}
+
+// Through SQLite's own descriptor: to close another one would drop the locks of this process.
+Result<std::string> Database::read_header() {
+  // A journal is there only while the database is made. Whoever died of it may have left half a
+  // header, which SQLite takes back when it is first asked for something.
+  sqlite3_vfs* vfs = nullptr;
+  int in_the_making = 0;
+  int rc = sqlite3_file_control(connection_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  if (rc == SQLITE_OK)
+    rc = vfs->xAccess(vfs, (path_ + "-journal").c_str(), SQLITE_ACCESS_EXISTS, &in_the_making);
+  if (rc == SQLITE_OK && in_the_making != 0) return std::string();
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 size = 0;
+  if (rc == SQLITE_OK)
+    rc = sqlite3_file_control(connection_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc == SQLITE_OK) rc = file->pMethods->xFileSize(file, &size);
+  std::string header(std::min(static_cast<std::size_t>(size), kHeaderBytes), '\0');
+  if (rc == SQLITE_OK && !header.empty())
+    rc = file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0);
+  if (rc != SQLITE_OK) return sqlite_error(nullptr, rc, path_);
+  return header;
+}
+
+void Database::keep_log_on_close(bool keep) {
+  sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
+}
+
+// In place of SQLite's own, which keeps it to itself when the disk fails. That the log is in use by
+// a reader, or that there is no space, is a matter for the next time.
+void Database::checkpoint_when_due(int pages) {
+  constexpr int kPagesMax = 1000;
+  if (pages < kPagesMax) return;
+  const int rc =
+      sqlite3_wal_checkpoint_v2(connection_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (rc != SQLITE_OK) notice_failure();
+}
+
+void Database::notice_failure() {
+  const int rc = sqlite3_extended_errcode(connection_);
+  if (failure_ || (rc & 0xff) != SQLITE_IOERR) return;
+  Error error = sqlite_error(connection_, rc, path_);
+  if (error.code != Code::kDataLoss) return;
+  if (is_failed_sync(rc)) doubt_->raise();
+  stop_writing(std::move(error));
+}
+
+void Database::stop_writing(Error why) {
+  failure_ = std::move(why).with("writing no more after a failure of the disk");
+  keep_log_on_close(true);
+}
+
+Result<void> Database::check_writable() const {
+  if (failure_) return *failure_;
+  return {};
+}
+
+Result<void> Database::settle_doubt() {
+  CR_TRY(const bool doubt, doubt_->is_doubtful());
+  if (doubt) {
+    // Settles it, and is dropped without a change.
+    sqlite3_busy_timeout(connection_, 0);
+    const Result<Transaction> transaction = Transaction::begin(*this);
+    sqlite3_busy_timeout(connection_, static_cast<int>(busy_timeout_.count()));
+    if (!transaction) {
+      const Error& error = transaction.error();
+      // Another process is writing; or nobody can, for want of space or rights.
+      const bool may_read = error.code == Code::kUnavailable ||
+                            error.code == Code::kPermissionDenied || error.reason == kDiskFull;
+      return may_read ? Result<void>() : Result<void>(error);
+    }
+  }
+  keep_log_on_close(false);
+  return {};
+}
+
+Result<void> Database::write_something() {
+  CR_TRY(const std::int64_t version, query_integer("PRAGMA user_version"));
+  return execute(fmt::format("PRAGMA user_version = {}", version).c_str());
 }
 
 Result<Statement> Database::prepare(const char* sql) {
@@ -121,13 +232,15 @@ Result<Statement> Database::prepare(const char* sql) {
     if (rc != SQLITE_OK) return sqlite_error(connection_, rc, path_);
   }
   CHECK(sqlite3_stmt_busy(statement) == 0);
-  return Statement(statement, path_);
+  return Statement(statement, *this);
 }
 
 Result<void> Database::execute(const char* script) {
   const int rc = sqlite3_exec(connection_, script, nullptr, nullptr, nullptr);
-  if (rc != SQLITE_OK) return sqlite_error(connection_, rc, path_);
-  return {};
+  if (rc == SQLITE_OK) return {};
+  Error error = sqlite_error(connection_, rc, path_);
+  notice_failure();
+  return error;
 }
 
 Result<std::int64_t> Database::query_integer(const char* sql) {
@@ -138,17 +251,36 @@ Result<std::int64_t> Database::query_integer(const char* sql) {
 }
 
 Result<Transaction> Transaction::begin(Database& database) {
-  CR_TRY_VOID(database.execute("BEGIN IMMEDIATE"));
-  return Transaction(database);
+  CR_TRY_VOID(database.check_writable());
+  for (bool settled = false;; settled = true) {
+    CR_TRY_VOID(database.execute("BEGIN IMMEDIATE"));
+    Transaction transaction(database);
+    const Result<bool> was_in_doubt = database.doubt().begin();
+    if (!was_in_doubt) {
+      if (was_in_doubt.error().code == Code::kDataLoss) database.stop_writing(was_in_doubt.error());
+      return was_in_doubt.error();
+    }
+    if (!*was_in_doubt || settled) return transaction;
+    // What a failed commit has left in the log, and nobody has seen, must not come to light when
+    // the log is read anew: something is written over it, before anything else may fail.
+    CR_TRY_VOID(database.write_something());
+    CR_TRY_VOID(transaction.commit());
+  }
 }
 
 Transaction::~Transaction() {
-  if (database_ == nullptr || !database_->in_transaction()) return;
+  if (database_ == nullptr) return;
+  database_->notice_failure();
   // Cannot fail in a way that matters: what is not committed is gone with the connection at the
   // latest.
-  static_cast<void>(database_->execute("ROLLBACK"));
+  if (database_->in_transaction()) static_cast<void>(database_->execute("ROLLBACK"));
+  database_->doubt().end();
 }
 
-Result<void> Transaction::commit() { return database_->execute("COMMIT"); }
+Result<void> Transaction::commit() {
+  CR_TRY_VOID(database_->execute("COMMIT"));
+  database_->doubt().end();
+  return {};
+}
 
 }  // namespace cresset::sqlite

@@ -10,17 +10,21 @@
 #include <string>
 #include <string_view>
 
+#include "cresset/adapters/sqlite/doubt.h"
 #include "cresset/base/result.h"
 #include "cresset/base/time.h"
 
 namespace cresset::sqlite {
+
+class Database;
 
 // A prepared statement for the time of one use: bind, step, read columns. Going out of scope resets
 // it, so that it can be used again. Texts and blobs that are bound must stay where they are until
 // then. Lives shorter than its Database.
 class Statement {
  public:
-  Statement(sqlite3_stmt* statement, std::string_view path) : statement_(statement), path_(path) {}
+  Statement(sqlite3_stmt* statement, Database& database)
+      : statement_(statement), database_(&database) {}
   ~Statement();
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&&) = delete;
@@ -63,17 +67,24 @@ class Statement {
   void keep(int rc);
 
   sqlite3_stmt* statement_;
-  std::string_view path_;
+  Database* database_;
   int first_error_ = SQLITE_OK;
 };
 
 // One connection to one database file, with the settings that make a commit durable. Not for two
 // threads at once.
+//
+// A failed sync is believed: what it was about may be in the cache of the operating system and
+// never reach the disk, and the next sync would not say so. From then on the connection writes
+// nothing, and a file beside the database tells whoever writes or opens it next (doubt.h). The same
+// without doubt after any other failure of the disk to write.
 class Database {
  public:
-  // Makes the file, for its owner alone, when it is not there.
+  // Makes the file, for its owner alone, when it is not there. Refuses what is plainly not ours
+  // (schema.h) and until settle_doubt() leaves all as it is. `vfs`: StoreOptions.
   static Result<std::unique_ptr<Database>> open(const std::string& path,
-                                                std::chrono::milliseconds busy_timeout);
+                                                std::chrono::milliseconds busy_timeout,
+                                                const std::string& vfs = "");
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -84,21 +95,42 @@ class Database {
   Result<void> execute(const char* script);
   Result<std::int64_t> query_integer(const char* sql);
 
+  // Sees to it that what is read is on the disk, unless another process is just writing, which sees
+  // to it itself, or nobody can. From then on the last to close moves the log into the database.
+  // To be called before the first read.
+  Result<void> settle_doubt();
+  // Inside a transaction: a change that changes nothing.
+  Result<void> write_something();
+  // The failure after which this connection writes no more.
+  [[nodiscard]] Result<void> check_writable() const;
+  void stop_writing(Error why);
+  // Looks whether the last error on the connection is one.
+  void notice_failure();
+
+  // With true, the last connection to close leaves the -wal file and the database as they are.
+  void keep_log_on_close(bool keep);
+
+  DoubtFile& doubt() { return *doubt_; }
   [[nodiscard]] std::int64_t changed_rows() const { return sqlite3_changes64(connection_); }
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(connection_) == 0; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  Database(std::string path, sqlite3* connection)
-      : path_(std::move(path)), connection_(connection) {}
+  // Its first bytes; none of one that is new, or whose making was cut off.
+  Result<std::string> read_header();
+  void checkpoint_when_due(int pages);
+  Database(std::string path, sqlite3* connection, std::chrono::milliseconds busy_timeout);
 
   std::string path_;
   sqlite3* connection_;
+  std::chrono::milliseconds busy_timeout_;
+  std::unique_ptr<DoubtFile> doubt_;
   std::map<const char*, sqlite3_stmt*> statements_;
+  std::optional<Error> failure_;
 };
 
-// A write transaction: it takes the write lock at once, and is rolled back unless commit()
-// succeeded.
+// A write transaction: it takes the write lock at once, settles what is in doubt, and is rolled
+// back unless commit() succeeded.
 class Transaction {
  public:
   static Result<Transaction> begin(Database& database);
@@ -114,7 +146,13 @@ class Transaction {
   Database* database_;
 };
 
+// The reason of errors that say so.
+inline constexpr const char* kDiskFull = "disk.full";
+
 // What SQLite's last answer on this connection means to us, and what the user can do about it.
-Error sqlite_error(sqlite3* connection, int rc, std::string_view path);
+// `system_errno`: of an answer of its VFS, without a connection.
+Error sqlite_error(sqlite3* connection, int rc, std::string_view path, int system_errno = 0);
+// Whether that answer means that a sync failed.
+bool is_failed_sync(int rc);
 
 }  // namespace cresset::sqlite

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "cresset/adapters/sqlite/locks.h"
 #include "cresset/base/result.h"
 
 namespace cresset::sqlite {
@@ -16,6 +18,10 @@ class FileLock {
   // Nothing when another object or process holds it.
   static Result<std::optional<FileLock>> try_lock(const std::string& path);
   static Result<FileLock> wait(const std::string& path);
+  // A lock that others may share, and that keeps those out who want it alone.
+  static Result<std::optional<FileLock>> try_share(const std::string& path);
+  // Whether somebody holds the file alone. Only looks: nobody is kept out meanwhile.
+  static Result<bool> is_locked(const std::string& path);
 
   ~FileLock();
   FileLock(FileLock&& other) noexcept
@@ -31,6 +37,20 @@ class FileLock {
 
   std::string path_;
   int fd_;
+};
+
+// FileLocks on the files of a folder, which is there.
+class FileLocks final : public Locks {
+ public:
+  explicit FileLocks(std::string folder) : folder_(std::move(folder)) {}
+
+  Result<std::unique_ptr<Lock>> try_lock(const std::string& name) override;
+  Result<std::unique_ptr<Lock>> try_share(const std::string& name) override;
+  Result<std::unique_ptr<Lock>> wait(const std::string& name) override;
+  Result<bool> is_locked(const std::string& name) override;
+
+ private:
+  std::string folder_;
 };
 
 }  // namespace cresset::sqlite

@@ -84,6 +84,19 @@ Result<std::vector<ports::StoredEvent>> SqliteStore::events(const model::RunId& 
   }
 }
 
+Result<std::vector<ports::RunUse>> SqliteStore::uses() {
+  CR_TRY(Statement query,
+         database_->prepare("SELECT user.id, source.id FROM artifact_use JOIN run AS user ON "
+                            "user.number = artifact_use.user JOIN run AS source ON source.number "
+                            "= artifact_use.source ORDER BY user.id, source.id"));
+  std::vector<ports::RunUse> uses;
+  for (;;) {
+    CR_TRY(const bool row, query.step());
+    if (!row) return uses;
+    uses.push_back({model::RunId(query.bytes(0)), model::RunId(query.bytes(1))});
+  }
+}
+
 Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string& pipeline,
                                                                const std::string& key,
                                                                const model::RunId& except) {

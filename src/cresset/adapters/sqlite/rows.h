@@ -24,4 +24,9 @@ Result<Value> parse_stored_json(std::string_view json, std::string_view path);
 
 Error no_such_run(const model::RunId& run);
 
+// Writes that the run with this number uses artifacts of those, inside the caller's transaction:
+// remove_run() looks for these rows inside its own. kAborted "run.source_gone".
+Result<void> insert_uses(Database& database, std::int64_t user,
+                         const std::vector<model::RunId>& sources);
+
 }  // namespace cresset::sqlite

@@ -1,8 +1,10 @@
 #include "cresset/adapters/sqlite/schema.h"
 
 #include <array>
+#include <cstdint>
+#include <string_view>
 
-#include "cresset/adapters/sqlite/file_lock.h"
+#include "cresset/base/check.h"
 
 namespace cresset::sqlite {
 
@@ -12,7 +14,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x43727374;
 
 // Entry n leads from schema n to n + 1. Entries are never changed once released: add one.
-constexpr std::array<const char*, 1> kMigrations{
+constexpr std::array<const char*, 2> kMigrations{
     R"sql(
 CREATE TABLE run (
   number INTEGER PRIMARY KEY,
@@ -68,29 +70,66 @@ CREATE INDEX command_by_run ON command (run, id);
 PRAGMA application_id = 1131574132;
 PRAGMA user_version = 1;
 )sql",
+    // Which runs hold artifacts of which: so far only their events told.
+    R"sql(
+CREATE TABLE artifact_use (
+  user INTEGER NOT NULL REFERENCES run (number) ON DELETE CASCADE,
+  source INTEGER NOT NULL REFERENCES run (number),
+  PRIMARY KEY (user, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX artifact_use_by_source ON artifact_use (source, user);
+INSERT INTO artifact_use (user, source)
+  SELECT DISTINCT hit.run, source.number
+  FROM (SELECT run, payload FROM event
+        WHERE CASE WHEN json_valid(payload) THEN json_extract(payload, '$.event') END = 'cache_hit'
+          AND json_extract(payload, '$.outputs.artifacts') <> '{}') AS hit
+    JOIN run AS source ON source.id = json_extract(hit.payload, '$.from');
+
+PRAGMA user_version = 2;
+)sql",
 };
 static_assert(kApplicationId == 1131574132);
 
+Error foreign(const std::string& path) {
+  Error error =
+      make_error(Code::kFailedPrecondition,
+                 "{} is a database of another program: set CRESSET_HOME to another folder", path);
+  error.reason = "store.foreign";
+  return error;
+}
+
+Error newer(const std::string& path, std::int64_t version) {
+  Error error = make_error(
+      Code::kFailedPrecondition,
+      "{} was written by a newer Cresset (schema {}, this one knows up to {}): use that one, or "
+      "set CRESSET_HOME to another folder",
+      path, version, newest_schema());
+  error.reason = "store.newer_schema";
+  return error;
+}
+
+// Big-endian, as SQLite writes them.
+std::int64_t number_at(std::string_view bytes) {
+  std::uint32_t number = 0;
+  for (const char byte : bytes.substr(0, 4)) number = number << 8 | static_cast<std::uint8_t>(byte);
+  return number;
+}
+
 Result<std::int64_t> schema_version(Database& database) {
-  CR_TRY(const std::int64_t version, database.query_integer("PRAGMA user_version"));
-  CR_TRY(const std::int64_t application, database.query_integer("PRAGMA application_id"));
-  CR_TRY(const std::int64_t tables, database.query_integer("SELECT count(*) FROM sqlite_schema"));
-  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
-    Error error = make_error(
-        Code::kFailedPrecondition,
-        "{} is a database of another program: set CRESSET_HOME to another folder", database.path());
-    error.reason = "store.foreign";
-    return error;
-  }
-  if (version > newest_schema()) {
-    Error error = make_error(
-        Code::kFailedPrecondition,
-        "{} was written by a newer Cresset (schema {}, this one knows up to {}): use that one, or "
-        "set CRESSET_HOME to another folder",
-        database.path(), version, newest_schema());
-    error.reason = "store.newer_schema";
-    return error;
-  }
+  // In one statement: another process may be making the database between two.
+  CR_TRY(Statement query,
+         database.prepare("SELECT user_version, application_id, (SELECT count(*) FROM "
+                          "sqlite_schema) FROM pragma_user_version, pragma_application_id"));
+  CR_TRY(const bool row, query.step());
+  CHECK(row);
+  const std::int64_t version = query.integer(0);
+  const std::int64_t application = query.integer(1);
+  const std::int64_t tables = query.integer(2);
+  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0))
+    return foreign(database.path());
+  if (version > newest_schema()) return newer(database.path(), version);
+  if (version < 0 || (version == 0 && tables != 0))
+    return sqlite_error(nullptr, SQLITE_CORRUPT, database.path());
   return version;
 }
 
@@ -107,9 +146,9 @@ void grow_log(Database& database) {
     const auto done = transaction->commit();
 }
 
-Result<void> migrate(Database& database, const std::string& locks_dir) {
+Result<void> migrate(Database& database, Locks& locks) {
   // Run ids do not begin with a dot, so this name is free.
-  CR_TRY(const FileLock lock, FileLock::wait(locks_dir + "/.schema"));
+  CR_TRY(const std::unique_ptr<Lock> lock, locks.wait(".schema"));
   // Cannot be inside a transaction, and SQLite gives up at once, without its busy timeout, when two
   // processes try.
   CR_TRY_VOID(database.execute("PRAGMA journal_mode = WAL"));
@@ -128,10 +167,34 @@ Result<void> migrate(Database& database, const std::string& locks_dir) {
 
 std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
 
-Result<void> prepare_schema(Database& database, const std::string& locks_dir) {
+Result<void> check_header(std::string_view header, const std::string& path) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  constexpr std::size_t kVersionAt = 60;
+  constexpr std::size_t kApplicationAt = 68;
+  if (header.empty()) return {};
+  if (header.size() < kHeaderBytes || !header.starts_with(kMagic))
+    return sqlite_error(nullptr, SQLITE_NOTADB, path);
+  // SQLite has kept them zero ever since.
+  constexpr std::size_t kReservedAt = 72;
+  constexpr std::size_t kReservedBytes = 20;
+  if (header.substr(kReservedAt, kReservedBytes).find_first_not_of('\0') != std::string_view::npos)
+    return sqlite_error(nullptr, SQLITE_CORRUPT, path);
+  const std::int64_t application = number_at(header.substr(kApplicationAt));
+  const std::int64_t version = number_at(header.substr(kVersionAt));
+  if (application != 0 && application != kApplicationId) return foreign(path);
+  if (application == kApplicationId && version > newest_schema()) return newer(path, version);
+  return {};
+}
+
+Result<bool> check_schema(Database& database) {
+  CR_TRY(const std::int64_t version, schema_version(database));
+  return version == 0;
+}
+
+Result<void> prepare_schema(Database& database, Locks& locks) {
   CR_TRY(const std::int64_t version, schema_version(database));
   if (version == newest_schema()) return {};
-  return migrate(database, locks_dir);
+  return migrate(database, locks);
 }
 
 }  // namespace cresset::sqlite

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <iterator>
 
+#include "cresset/adapters/sqlite/file_lock.h"
 #include "cresset/ports/testing/metadata_store_contract.h"
 #include "cresset/ports/testing/temp_folder.h"
 
@@ -98,6 +100,215 @@ TEST(SqliteStore, OpensWhatItHasMade) {
   const std::unique_ptr<SqliteStore> store = open_in(folder);
   EXPECT_EQ(store->events(model::RunId("r1"), 0)->size(), 1u);
   EXPECT_TRUE(store->step(model::RunId("r1"), 1)->has_value());
+}
+
+// What schema 2 added is worked out from the events that are there.
+TEST(SqliteStore, BringsTheFirstSchemaUpToDate) {
+  const TempFolder folder;
+  {
+    const std::unique_ptr<SqliteStore> store = open_in(folder);
+    for (const char* id : {"source", "user", "other"}) {
+      ASSERT_TRUE(store->create_run(make_run_record(id), {"a.yaml", "spec", Value::make_struct()}));
+      const auto lease = store->acquire(model::RunId(id)).value();
+      ports::Commit commit;
+      const std::string artifacts = id == std::string("user") ? R"({"data":[{}]})" : "{}";
+      commit.events = {
+          {1, WallTime{Duration{10}}, R"({"event":"submitted"})"},
+          {2, WallTime{Duration{10}}, "no JSON"},
+          {3, WallTime{Duration{10}},
+           R"({"event":"cache_hit","task":0,"from":"source","outputs":{"parameters":{},"artifacts":)" +
+               artifacts + "}}"}};
+      commit.record = make_run_record(id);
+      commit.record->state = model::State::kSucceeded;
+      ASSERT_TRUE(store->commit(*lease, commit));
+    }
+  }
+  execute(folder / "home/cresset.db", "DROP TABLE artifact_use; PRAGMA user_version = 1");
+  const std::unique_ptr<SqliteStore> store = open_in(folder);
+  EXPECT_THAT(*store->uses(),
+              ::testing::ElementsAre(ports::RunUse{model::RunId("user"), model::RunId("source")}));
+  EXPECT_EQ(store->remove_run(model::RunId("source")).error().reason, "run.in_use");
+}
+
+// The log of a newer program that was killed may hold what the file does not yet: neither changes.
+TEST(SqliteStore, LeavesTheLogOfANewerCressetAlone) {
+  const TempFolder folder;
+  const std::string path = folder / "home/cresset.db";
+  fill(folder);
+  sqlite3* newer = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &newer), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(newer, "PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 999;",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  const TempFolder copies;  // as after a power cut: a log without the process that wrote it
+  std::filesystem::create_directories(copies / "home");
+  for (const char* name : {"home/cresset.db", "home/cresset.db-wal"})
+    std::filesystem::copy_file(folder / name, copies / name);
+  sqlite3_close(newer);
+
+  const std::string copy = copies / "home/cresset.db";
+  const std::string file = content_of(copy);
+  const std::string log = content_of(copy + "-wal");
+  ASSERT_FALSE(log.empty());
+  const auto store = SqliteStore::open(options_in(copies));
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().reason, "store.newer_schema");
+  EXPECT_TRUE(content_of(copy) == file);
+  EXPECT_TRUE(content_of(copy + "-wal") == log);
+  EXPECT_FALSE(std::filesystem::exists(copies / "home/locks"));
+}
+
+TEST(SqliteStore, ASnapshotHoldsWhatIsCommitted) {
+  const TempFolder folder;
+  fill(folder);
+  const std::unique_ptr<SqliteStore> store = open_in(folder);
+  const std::string copy = folder / "copy/cresset.db";
+  std::filesystem::create_directories(folder / "copy");
+  ASSERT_TRUE(store->snapshot(copy));
+  struct stat info{};
+  ASSERT_EQ(::stat(copy.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ASSERT_TRUE(store->create_run(make_run_record("r2"), {"a.yaml", "spec", Value::make_struct()}));
+  const auto opened = SqliteStore::open({copy, folder / "copy/locks"});
+  ASSERT_TRUE(opened) << opened.error().text();
+  EXPECT_EQ((*opened)->list_runs()->size(), 1u);
+  EXPECT_EQ((*opened)->events(model::RunId("r1"), 0)->size(), 1u);
+  EXPECT_THAT(*(*opened)->find_damage(), ::testing::IsEmpty());
+  EXPECT_FALSE(store->snapshot(copy)) << "a file that is there is not written over";
+}
+
+TEST(SqliteStore, ASnapshotThatFindsNoRoomNamesItsOwnPlace) {
+  const TempFolder folder;
+  fill(folder);
+  const std::unique_ptr<SqliteStore> store = open_in(folder);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{8192, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Result<void> made = store->snapshot(folder / "copy.db");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::kResourceExhausted);
+  EXPECT_THAT(made.error().text(), HasSubstr(folder / "copy.db"));
+  EXPECT_THAT(made.error().text(), ::testing::Not(HasSubstr("resume")));
+  EXPECT_TRUE(store->snapshot(folder / "other.db")) << "the store itself is well";
+}
+
+// Files as they are, but none can be removed.
+class LastingLocks final : public Locks {
+ public:
+  explicit LastingLocks(std::string folder) : locks_(std::move(folder)) {}
+  Result<std::unique_ptr<Lock>> try_lock(const std::string& name) override {
+    CR_TRY(std::unique_ptr<Lock> lock, locks_.try_lock(name));
+    return std::unique_ptr<Lock>(std::make_unique<Lasting>(std::move(lock)));
+  }
+  Result<std::unique_ptr<Lock>> try_share(const std::string& name) override {
+    return locks_.try_share(name);
+  }
+  Result<std::unique_ptr<Lock>> wait(const std::string& name) override { return locks_.wait(name); }
+  Result<bool> is_locked(const std::string& name) override { return locks_.is_locked(name); }
+
+ private:
+  class Lasting final : public Lock {
+   public:
+    explicit Lasting(std::unique_ptr<Lock> lock) : lock_(std::move(lock)) {}
+    Result<void> remove_name() override { return make_error(Code::kPermissionDenied, "no"); }
+
+   private:
+    std::unique_ptr<Lock> lock_;
+  };
+
+  FileLocks locks_;
+};
+
+TEST(SqliteStore, ARunIsRemovedThoughItsLockFileCannotBe) {
+  const TempFolder folder;
+  fill(folder);
+  StoreOptions options = options_in(folder);
+  options.locks = std::make_shared<LastingLocks>(options.locks_dir);
+  const auto store = SqliteStore::open(options);
+  ASSERT_TRUE(store) << store.error().text();
+  ports::RunRecord record = make_run_record("r2");
+  record.state = model::State::kSucceeded;
+  ASSERT_TRUE((*store)->create_run(record, {"a.yaml", "spec", Value::make_struct()}));
+  const auto removed = (*store)->remove_run(record.id);
+  EXPECT_TRUE(removed) << removed.error().text();
+  EXPECT_FALSE((*store)->find_run(record.id));
+}
+
+TEST(SqliteStore, FindsWhatIsWrong) {
+  const TempFolder folder;
+  fill(folder);
+  EXPECT_THAT(*open_in(folder)->find_damage(), ::testing::IsEmpty());
+  execute(folder / "home/cresset.db", "INSERT INTO command (run, command) VALUES (99, 'kill')");
+  EXPECT_THAT(*open_in(folder)->find_damage(), ::testing::Contains(HasSubstr("table command")));
+}
+
+TEST(SqliteStore, FindsADamagedIndex) {
+  const TempFolder folder;
+  fill(folder);
+  execute(folder / "home/cresset.db",
+          "PRAGMA writable_schema = ON;"
+          "UPDATE sqlite_schema SET sql = replace(sql, 'created_at', 'finished_at') "
+          "WHERE name = 'run_by_age'");
+  EXPECT_THAT(*open_in(folder)->find_damage(), ::testing::Contains(HasSubstr("run_by_age")));
+}
+
+TEST(SqliteStore, IsNotMadeBesideWhatWasStoredWithAnotherOne) {
+  const auto open = [](const TempFolder& folder) {
+    StoreOptions options{.database = folder / "home/cresset.db",
+                         .locks_dir = folder / "home/locks"};
+    options.filled_after = {folder / "home/runs"};
+    return SqliteStore::open(std::move(options));
+  };
+  for (const bool is_empty : {false, true}) {
+    for (const char* left : {"runs/r1", "cresset.db-wal"}) {
+      const TempFolder folder;
+      std::filesystem::create_directories(folder / "home/runs");
+      if (is_empty) std::ofstream{std::string(folder / "home/cresset.db")};
+      std::ofstream(std::string(folder / "home" + "/" + left)) << "bytes";
+      const auto opened = open(folder);
+      ASSERT_FALSE(opened) << left;
+      EXPECT_EQ(opened.error().code, Code::kDataLoss);
+      EXPECT_EQ(opened.error().reason, "store.lost");
+      EXPECT_THAT(opened.error().message, HasSubstr(is_empty ? "is empty" : "is not there"));
+      EXPECT_THAT(opened.error().message, HasSubstr(folder / "home"));
+      EXPECT_EQ(std::filesystem::exists(std::string(folder / "home/cresset.db")), is_empty);
+      EXPECT_TRUE(std::filesystem::exists(folder / "home" + "/" + left));
+    }
+  }
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "home/runs");
+  EXPECT_TRUE(open(folder)) << "nothing was stored";
+  std::ofstream(std::string(folder / "home/runs/r1")) << "bytes";
+  EXPECT_TRUE(open(folder)) << "the database is there";
+}
+
+TEST(SqliteStore, IsMadeOnceByManyAtATime) {
+  constexpr int kRounds = 40;
+  constexpr int kProcesses = 6;
+  for (int round = 0; round < kRounds; ++round) {
+    const TempFolder folder;
+    std::filesystem::create_directories(folder / "home/runs");
+    std::vector<pid_t> children;
+    for (int i = 0; i < kProcesses; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        StoreOptions options = options_in(folder);
+        options.filled_after = {folder / "home/runs"};
+        const auto opened = SqliteStore::open(std::move(options));
+        EXPECT_TRUE(opened) << opened.error().text();
+        ::_exit(opened ? 0 : 1);
+      }
+      children.push_back(child);
+    }
+    for (const pid_t child : children) {
+      int status = 1;
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0) << "in round " << round;
+    }
+  }
 }
 
 TEST(SqliteStore, IsSetUpAnewFromAnEmptyFile) {

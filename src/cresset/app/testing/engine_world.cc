@@ -46,6 +46,7 @@ std::string env_of(const ports::StartSpec& spec, std::string_view wanted) {
 Result<void> MortalStore::commit(const ports::Lease& lease, const ports::Commit& commit) {
   const bool dies = commits_++ == death_;
   if (dies && when_ == When::kBeforeCommit) throw Crash{};
+  before_commit(commit);
   Result<void> result = store_.commit(lease, commit);
   if (dies) throw Crash{};
   return result;

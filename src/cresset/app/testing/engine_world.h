@@ -40,19 +40,30 @@ class MortalStore final : public ports::MetadataStore {
   Result<std::unique_ptr<ports::Lease>> acquire(const model::RunId& run) override {
     return store_.acquire(run);
   }
+  Result<void> confirm(const ports::Lease& lease) override { return store_.confirm(lease); }
   Result<void> commit(const ports::Lease& lease, const ports::Commit& commit) override;
   Result<std::vector<ports::RunRecord>> list_runs() override { return store_.list_runs(); }
   Result<ports::RunRecord> find_run(const model::RunId& run) override {
     return store_.find_run(run);
   }
   Result<ports::RunDefinition> definition(const model::RunId& run) override {
+    before_definition();
     return store_.definition(run);
   }
   Result<std::vector<ports::StoredEvent>> events(const model::RunId& run,
                                                  std::uint64_t after_seq) override {
+    before_events();
     return store_.events(run, after_seq);
   }
   Result<void> remove_run(const model::RunId& run) override { return store_.remove_run(run); }
+  Result<bool> is_owned(const model::RunId& run) override { return store_.is_owned(run); }
+  Result<std::vector<ports::RunUse>> uses() override { return store_.uses(); }
+  Result<std::unique_ptr<ports::RemovalHold>> hold_removals() override {
+    return store_.hold_removals();
+  }
+  Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) override {
+    return store_.withdraw_step(run, task);
+  }
   Result<std::optional<ports::StepMatch>> find_step(const std::string& pipeline,
                                                     const std::string& key,
                                                     const model::RunId& except) override {
@@ -75,6 +86,12 @@ class MortalStore final : public ports::MetadataStore {
     return store_.commands(run, after_id);
   }
   Result<std::uint64_t> change_counter() override { return store_.change_counter(); }
+
+  // Called before each commit with what it holds.
+  std::function<void(const ports::Commit&)> before_commit = [](const ports::Commit&) {};
+  // Called in the middle of loading a run: its record has been read, its events have not.
+  std::function<void()> before_definition = [] {};
+  std::function<void()> before_events = [] {};
 
  private:
   ports::testing::MemoryStore store_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cresset/base/check.h"
 #include "cresset/text/json.h"
@@ -13,6 +14,8 @@ namespace cresset::dag::testing {
 namespace {
 
 using model::State;
+
+constexpr std::uint32_t kNoTask = std::numeric_limits<std::uint32_t>::max();
 
 std::string describe(const model::Bindings& bindings) {
   std::string out;
@@ -33,12 +36,14 @@ std::string describe(const std::optional<WallTime>& time) {
 std::string describe(const model::TaskView& task) {
   return fmt::format(
       "{} {} {} {} {} cached={} attempts={} reason=\"{}\" error=\"{}\" {}-{} {}/{}"
-      "\n  in:{}\n  out:{}\n",
+      "\n  ready {} by {} spent {} {} {} {} doing {} since {}\n  in:{}\n  out:{}\n",
       task.ordinal, task.path, task.name, to_string(task.kind), to_string(task.state), task.cached,
       task.attempts, task.reason,
       task.error ? task.error->message + "|" + task.error->log_tail : "", describe(task.started_at),
-      describe(task.finished_at), task.iterations_done, task.iterations, describe(task.inputs),
-      describe(task.outputs));
+      describe(task.finished_at), task.iterations_done, task.iterations, describe(task.ready_at),
+      task.released_by.value_or(kNoTask), task.spent.waiting.count(), task.spent.starting.count(),
+      task.spent.running.count(), task.spent.finishing.count(), static_cast<int>(task.doing),
+      describe(task.doing_since), describe(task.inputs), describe(task.outputs));
 }
 
 std::string describe(const TimerId& timer) {

@@ -174,6 +174,27 @@ TYPED_TEST_P(ExecutorContract, LendsAnEmptyFolderAndMovesWhatIsLeftInIt) {
   }
 }
 
+// As after a power cut, when nothing but the files is left of an earlier start.
+TYPED_TEST_P(ExecutorContract, AStartFindsNothingOfAnEarlierOne) {
+  const auto executor = this->world_.connect();
+  StartSpec spec = this->spec(this->id(1), {.leaves = "text"});
+  const std::string leftovers = this->world_.path("left");
+  spec.scratch = {{"SCRATCH", leftovers}};
+  spec.fresh = {leftovers, this->world_.path("absent")};
+  executor->start(spec);
+  EXPECT_EQ(this->await_exit(*executor, spec.id).code, 0);
+  EXPECT_EQ(this->world_.read(leftovers + "/left"), "text");
+  executor->forget({spec.id});
+  this->new_engine();
+  StartSpec again = this->spec(spec.id, {.waits = true});
+  again.fresh = spec.fresh;
+  executor->start(again);
+  this->await_running(*executor, spec.id);
+  EXPECT_EQ(this->world_.read(leftovers + "/left"), std::nullopt);
+  this->world_.release(spec.id);
+  EXPECT_EQ(this->await_exit(*executor, spec.id).code, 0);
+}
+
 TYPED_TEST_P(ExecutorContract, DropsOutputBeyondTheCapWithANotice) {
   const auto executor = this->world_.connect();
   StartSpec spec = this->spec(this->id(1), {.prints = "0123456789"});
@@ -423,7 +444,8 @@ TYPED_TEST_P(ExecutorContract, RunsManyInTheOrderInWhichTheyWereAskedFor) {
 REGISTER_TYPED_TEST_SUITE_P(ExecutorContract, RunsAnAttemptAndKeepsItsLog, TellsHowAnAttemptEnded,
                             SaysWhyAnAttemptCouldNotStart, PreparesFoldersAndFiles,
                             LendsAnEmptyFolderAndMovesWhatIsLeftInIt,
-                            DropsOutputBeyondTheCapWithANotice, ASecondStartFindsTheFirst,
+                            AStartFindsNothingOfAnEarlierOne, DropsOutputBeyondTheCapWithANotice,
+                            ASecondStartFindsTheFirst,
                             RepeatsWhatIsKnownOfAnEndedAttemptUntilItIsForgotten,
                             ForgetsOnlyWhatHasEnded, AnAttemptOutlivesItsEngine,
                             ALaterEngineTakesOverALiveAttempt, AdoptionNeverStarts,

@@ -30,6 +30,7 @@ Result<Interpreter> FakeEnvironments::inspect(const std::string& executable) {
 
 Result<Program> FakeEnvironments::find_program(const std::string& name,
                                                const std::string& path_variable) {
+  ++searches_;
   if (const auto found = programs_.find(name); found != programs_.end()) return found->second;
   return make_error(Code::kNotFound, "no program {} in {}", name, path_variable);
 }

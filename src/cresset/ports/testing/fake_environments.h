@@ -35,7 +35,8 @@ class FakeEnvironments final : public Environments {
   void hold() { held_ = true; }
   void release_all();
 
-  [[nodiscard]] int builds() const { return builds_; }  // equal requirements are built once
+  [[nodiscard]] int searches() const { return searches_; }  // calls of find_program()
+  [[nodiscard]] int builds() const { return builds_; }      // equal requirements are built once
   [[nodiscard]] const std::vector<EnvironmentSpec>& asked() const { return asked_; }
 
   Result<Interpreter> inspect(const std::string& executable) override;
@@ -53,6 +54,7 @@ class FakeEnvironments final : public Environments {
   std::set<std::string> lost_;
   std::deque<Error> errors_;
   bool held_ = false;
+  int searches_ = 0;
   int builds_ = 0;
   std::set<std::string> built_;  // fingerprints
   std::vector<EnvironmentSpec> asked_;

@@ -61,8 +61,14 @@ void MemoryFiles::corrupt(const std::string& path) {
 }
 
 void MemoryFiles::power_failure() {
+  power_failure(
+      [](const std::string&, std::string& content) { content.resize(content.size() / 2); });
+}
+
+void MemoryFiles::power_failure(
+    const std::function<void(const std::string& path, std::string& content)>& keep) {
   for (auto& [path, node] : nodes_) {
-    if (node.type == Type::kFile && !node.durable) node.content.resize(node.content.size() / 2);
+    if (node.type == Type::kFile && !node.durable) keep(path, node.content);
   }
 }
 

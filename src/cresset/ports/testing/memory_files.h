@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,8 +37,10 @@ class MemoryFiles {
   // Flips a bit in the middle of a file, which must be there and not be empty.
   void corrupt(const std::string& path);
   // Files that nobody has made durable since they were written keep only the first half of their
-  // bytes.
+  // bytes; or what `keep` leaves of them.
   void power_failure();
+  void power_failure(
+      const std::function<void(const std::string& path, std::string& content)>& keep);
   // What the file or folder at `path` holds is safe from now on.
   void make_durable(const std::string& path);
 

@@ -47,6 +47,17 @@ class MemoryDatabase::HeldLease final : public Lease {
   std::uint64_t token_;
 };
 
+class MemoryDatabase::Hold final : public RemovalHold {
+ public:
+  explicit Hold(MemoryDatabase& database) : database_(database) { ++database_.holds_; }
+  ~Hold() override { --database_.holds_; }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  MemoryDatabase& database_;
+};
+
 Result<void> MemoryDatabase::check_writable() const {
   if (!disk_full_) return {};
   return make_error(Code::kResourceExhausted, "the disk is full");
@@ -62,10 +73,16 @@ Result<void> MemoryStore::create_run(const RunRecord& record, const RunDefinitio
   if (!names_a_file(record.id.str()))
     return make_error(Code::kInvalidArgument, "\"{}\" is no run id", record.id.str());
   CR_TRY_VOID(database_.check_writable());
+  for (const model::RunId& source : definition.uses) {
+    if (!database_.runs_.contains(source))
+      return make_reasoned(Code::kFailedPrecondition, "run.source_gone", source);
+  }
   MemoryDatabase::Run run;
   run.number = database_.last_run_number_ + 1;
   run.record = record;
   run.definition = definition;
+  run.definition.uses.clear();
+  run.sources.insert(definition.uses.begin(), definition.uses.end());
   if (!database_.runs_.emplace(record.id, std::move(run)).second) {
     return make_reasoned(Code::kAlreadyExists, "run.exists", record.id);
   }
@@ -84,6 +101,17 @@ Result<std::unique_ptr<Lease>> MemoryStore::acquire(const model::RunId& run) {
       std::make_unique<MemoryDatabase::HeldLease>(database_, run, ++found->token));
 }
 
+Result<bool> MemoryStore::is_owned(const model::RunId& run) {
+  CR_TRY_VOID(database_.find(run));
+  return database_.owners_.contains(run);
+}
+
+Result<void> MemoryStore::confirm(const Lease& lease) {
+  const Result<MemoryDatabase::Run*> found = database_.find(lease.run());
+  if (found && (*found)->token == lease.token()) return {};
+  return make_reasoned(Code::kAborted, "run.taken_over", lease.run());
+}
+
 Result<void> MemoryStore::commit(const Lease& lease, const Commit& commit) {
   CHECK(!commit.record || commit.record->id == lease.run());
   Result<MemoryDatabase::Run*> found = database_.find(lease.run());
@@ -95,7 +123,12 @@ Result<void> MemoryStore::commit(const Lease& lease, const Commit& commit) {
     database_.commit_errors_.pop_front();
     return error;
   }
+  for (const model::RunId& source : commit.uses) {
+    if (!database_.runs_.contains(source))
+      return make_reasoned(Code::kAborted, "run.source_gone", source);
+  }
   MemoryDatabase::Run& run = **found;
+  run.sources.insert(commit.uses.begin(), commit.uses.end());
   for (const StoredEvent& event : commit.events) {
     CHECK(event.seq == run.events.size() + 1);
     run.events.push_back(event);
@@ -148,13 +181,34 @@ Result<std::vector<StoredEvent>> MemoryStore::events(const model::RunId& run,
 }
 
 Result<void> MemoryStore::remove_run(const model::RunId& run) {
-  CR_TRY_VOID(database_.find(run));
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
   if (database_.owners_.contains(run))
     return make_reasoned(Code::kFailedPrecondition, "run.owned", run);
+  if (database_.holds_ > 0) return make_reasoned(Code::kFailedPrecondition, "store.held", run);
+  if (!model::is_final(found->record.state))
+    return make_reasoned(Code::kFailedPrecondition, "run.unfinished", run);
+  for (const auto& [id, other] : database_.runs_) {
+    if (!other.sources.contains(run)) continue;
+    Error error = make_reasoned(Code::kFailedPrecondition, "run.in_use", run);
+    error.message += " by " + id.str();
+    return error;
+  }
   CR_TRY_VOID(database_.check_writable());
   database_.runs_.erase(run);
   ++database_.changes_;
   return {};
+}
+
+Result<std::vector<RunUse>> MemoryStore::uses() {
+  std::vector<RunUse> out;
+  for (const auto& [id, run] : database_.runs_) {
+    for (const model::RunId& source : run.sources) out.push_back({id, source});
+  }
+  return out;
+}
+
+Result<std::unique_ptr<RemovalHold>> MemoryStore::hold_removals() {
+  return std::unique_ptr<RemovalHold>(std::make_unique<MemoryDatabase::Hold>(database_));
 }
 
 Result<std::optional<StepMatch>> MemoryStore::find_step(const std::string& pipeline,
@@ -200,6 +254,15 @@ Result<std::optional<StepRecord>> MemoryStore::step(const model::RunId& run, std
   const auto step = found->steps.find(task);
   if (step == found->steps.end()) return std::optional<StepRecord>();
   return std::optional(step->second.record);
+}
+
+Result<void> MemoryStore::withdraw_step(const model::RunId& run, std::uint32_t task) {
+  CR_TRY(MemoryDatabase::Run * found, database_.find(run));
+  CR_TRY_VOID(database_.check_writable());
+  const auto step = found->steps.find(task);
+  if (step != found->steps.end()) step->second.record.reusable = false;
+  ++database_.changes_;
+  return {};
 }
 
 Result<void> MemoryStore::post(const model::RunId& run, Command command) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class MemoryDatabase {
  private:
   friend class MemoryStore;
   class HeldLease;
+  class Hold;
 
   struct Run {
     std::uint64_t number = 0;
@@ -42,6 +44,7 @@ class MemoryDatabase {
     };
     std::map<std::uint32_t, Step> steps;
     std::vector<StoredCommand> commands;
+    std::set<model::RunId> sources;  // whose artifacts it uses
   };
 
   Result<void> check_writable() const;
@@ -49,6 +52,7 @@ class MemoryDatabase {
 
   std::map<model::RunId, Run> runs_;
   std::map<model::RunId, std::uint64_t> owners_;  // token of the live lease
+  int holds_ = 0;                                 // live RemovalHolds
   std::uint64_t last_run_number_ = 0;
   std::uint64_t last_step_number_ = 0;
   std::uint64_t last_command_id_ = 0;
@@ -66,6 +70,8 @@ class MemoryStore final : public MetadataStore {
 
   Result<void> create_run(const RunRecord& record, const RunDefinition& definition) override;
   Result<std::unique_ptr<Lease>> acquire(const model::RunId& run) override;
+  Result<bool> is_owned(const model::RunId& run) override;
+  Result<void> confirm(const Lease& lease) override;
   Result<void> commit(const Lease& lease, const Commit& commit) override;
   Result<std::vector<RunRecord>> list_runs() override;
   Result<RunRecord> find_run(const model::RunId& run) override;
@@ -73,12 +79,15 @@ class MemoryStore final : public MetadataStore {
   Result<std::vector<StoredEvent>> events(const model::RunId& run,
                                           std::uint64_t after_seq) override;
   Result<void> remove_run(const model::RunId& run) override;
+  Result<std::vector<RunUse>> uses() override;
+  Result<std::unique_ptr<RemovalHold>> hold_removals() override;
   Result<std::optional<StepMatch>> find_step(const std::string& pipeline, const std::string& key,
                                              const model::RunId& except) override;
   Result<std::optional<StepMatch>> previous_step(const std::string& pipeline,
                                                  const std::string& path,
                                                  const model::RunId& before) override;
   Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) override;
+  Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) override;
   Result<void> post(const model::RunId& run, Command command) override;
   Result<std::vector<StoredCommand>> commands(const model::RunId& run,
                                               std::uint64_t after_id) override;

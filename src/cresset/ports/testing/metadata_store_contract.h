@@ -91,6 +91,17 @@ class MetadataStoreContract : public ::testing::Test {
     ASSERT_TRUE(committed) << committed.error().text();
   }
 
+  // Brings it to this state. It must have no owner.
+  void move_to(const std::string& id, model::State state) {
+    const std::unique_ptr<Lease> lease = own(id);
+    ASSERT_NE(lease, nullptr);
+    Commit commit;
+    commit.record = make_run_record(id);
+    commit.record->state = state;
+    const Result<void> committed = store_->commit(*lease, commit);
+    ASSERT_TRUE(committed) << committed.error().text();
+  }
+
   std::string hit(const std::string& key, const std::string& except = "none",
                   const std::string& pipeline = "digits") {
     const Result<std::optional<StepMatch>> match =
@@ -261,10 +272,13 @@ TYPED_TEST_P(MetadataStoreContract, FencesOffAnOwnerThatWasReplaced) {
   this->create("r1");
   const std::unique_ptr<Lease> stale = this->own("r1");
   ASSERT_TRUE(this->store_->commit(*stale, this->events_from(1, {"a"})));
+  EXPECT_TRUE(this->store_->confirm(*stale));
   this->world_.break_lock(model::RunId("r1"));
   const std::unique_ptr<MetadataStore> other = this->world_.open();
   const Result<std::unique_ptr<Lease>> fresh = other->acquire(model::RunId("r1"));
   ASSERT_TRUE(fresh) << fresh.error().text();
+  EXPECT_TRUE(other->confirm(**fresh));
+  EXPECT_EQ(this->store_->confirm(*stale).error().reason, "run.taken_over");
 
   Commit commit = this->events_from(2, {"stale"});
   commit.record = make_run_record("r1");
@@ -420,6 +434,7 @@ TYPED_TEST_P(MetadataStoreContract, RemovesARunWithAllThatIsKnownOfIt) {
 
 TYPED_TEST_P(MetadataStoreContract, KeepsARunThatHasAnOwner) {
   this->create("r1");
+  this->move_to("r1", model::State::kSucceeded);
   std::unique_ptr<Lease> lease = this->own("r1");
   const Result<void> refused = this->store_->remove_run(model::RunId("r1"));
   ASSERT_FALSE(refused);
@@ -428,6 +443,135 @@ TYPED_TEST_P(MetadataStoreContract, KeepsARunThatHasAnOwner) {
   EXPECT_TRUE(this->store_->find_run(model::RunId("r1")));
   lease.reset();
   EXPECT_TRUE(this->store_->remove_run(model::RunId("r1")));
+}
+
+TYPED_TEST_P(MetadataStoreContract, KeepsARunThatHasNotEnded) {
+  this->create("r1");
+  const std::unique_ptr<MetadataStore> other = this->world_.open();
+  const auto expect_kept = [&] {
+    const Result<void> refused = other->remove_run(model::RunId("r1"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+    EXPECT_EQ(refused.error().reason, "run.unfinished");
+    EXPECT_TRUE(this->store_->find_run(model::RunId("r1")));
+  };
+  expect_kept();
+  this->move_to("r1", model::State::kRunning);
+  expect_kept();
+  this->move_to("r1", model::State::kFailed);
+  // Who chose it while it had ended comes too late: it was reopened, and no engine owns it yet.
+  this->move_to("r1", model::State::kRunning);
+  expect_kept();
+  this->move_to("r1", model::State::kCanceled);
+  EXPECT_TRUE(other->remove_run(model::RunId("r1")));
+}
+
+TYPED_TEST_P(MetadataStoreContract, TellsWhetherARunHasAnOwner) {
+  this->create("r1");
+  const std::unique_ptr<MetadataStore> other = this->world_.open();
+  EXPECT_FALSE(other->is_owned(model::RunId("r1")).value());
+  std::unique_ptr<Lease> lease = this->own("r1");
+  EXPECT_TRUE(other->is_owned(model::RunId("r1")).value());
+  EXPECT_TRUE(this->store_->is_owned(model::RunId("r1")).value());
+  // To look has not fenced off the owner.
+  EXPECT_TRUE(this->store_->commit(*lease, this->events_from(1, {"a"})));
+  lease.reset();
+  EXPECT_FALSE(other->is_owned(model::RunId("r1")).value());
+  EXPECT_EQ(other->is_owned(model::RunId("r2")).error().code, Code::kNotFound);
+}
+
+TYPED_TEST_P(MetadataStoreContract, KeepsARunWhoseArtifactsAreAnothers) {
+  this->create("source");
+  this->move_to("source", model::State::kSucceeded);
+  this->create("user");
+  EXPECT_TRUE(this->store_->uses()->empty());
+  std::unique_ptr<Lease> lease = this->own("user");
+  Commit commit = this->events_from(1, {"a"});
+  commit.uses = {model::RunId("source")};
+  ASSERT_TRUE(this->store_->commit(*lease, commit));
+  commit = this->events_from(2, {"b"});
+  commit.uses = {model::RunId("source"), model::RunId("source")};
+  ASSERT_TRUE(this->store_->commit(*lease, commit));
+  EXPECT_THAT(*this->store_->uses(),
+              ::testing::ElementsAre(RunUse{model::RunId("user"), model::RunId("source")}));
+
+  const Result<void> refused = this->world_.open()->remove_run(model::RunId("source"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().reason, "run.in_use");
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("user"));
+
+  lease.reset();
+  this->move_to("user", model::State::kFailed);
+  ASSERT_TRUE(this->store_->remove_run(model::RunId("user")));
+  EXPECT_TRUE(this->store_->uses()->empty());
+  EXPECT_TRUE(this->store_->remove_run(model::RunId("source")));
+}
+
+TYPED_TEST_P(MetadataStoreContract, ARunMayUseArtifactsOfAnotherFromItsBeginning) {
+  this->create("source");
+  this->move_to("source", model::State::kSucceeded);
+  RunDefinition definition{"a.yaml", "spec", Value::make_struct()};
+  definition.uses = {model::RunId("source")};
+  ASSERT_TRUE(this->store_->create_run(make_run_record("user"), definition));
+  EXPECT_THAT(*this->store_->uses(),
+              ::testing::ElementsAre(RunUse{model::RunId("user"), model::RunId("source")}));
+  EXPECT_THAT(this->store_->definition(model::RunId("user"))->uses, ::testing::IsEmpty());
+  EXPECT_EQ(this->store_->remove_run(model::RunId("source")).error().reason, "run.in_use");
+
+  definition.uses = {model::RunId("gone")};
+  const Result<void> refused = this->store_->create_run(make_run_record("other"), definition);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().reason, "run.source_gone");
+  EXPECT_EQ(this->store_->find_run(model::RunId("other")).error().code, Code::kNotFound);
+}
+
+TYPED_TEST_P(MetadataStoreContract, RefusesAHitOnARunThatIsGone) {
+  this->create("source");
+  this->move_to("source", model::State::kSucceeded);
+  this->create("user");
+  const std::unique_ptr<Lease> lease = this->own("user");
+  ASSERT_TRUE(this->world_.open()->remove_run(model::RunId("source")));
+  Commit commit = this->events_from(1, {"hit"});
+  commit.uses = {model::RunId("source")};
+  commit.steps = {make_step(1, "train", "k")};
+  const Result<void> refused = this->store_->commit(*lease, commit);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kAborted);
+  EXPECT_EQ(refused.error().reason, "run.source_gone");
+  EXPECT_TRUE(this->payloads(*this->store_, "user").empty());
+  EXPECT_EQ(*this->store_->step(model::RunId("user"), 1), std::nullopt);
+  // The lease is good for what comes next.
+  EXPECT_TRUE(this->store_->commit(*lease, this->events_from(1, {"ran"})));
+}
+
+TYPED_TEST_P(MetadataStoreContract, RemovesNothingWhileRemovalsAreHeld) {
+  this->create("r1");
+  this->move_to("r1", model::State::kSucceeded);
+  const std::unique_ptr<MetadataStore> other = this->world_.open();
+  {
+    const Result<std::unique_ptr<RemovalHold>> hold = other->hold_removals();
+    ASSERT_TRUE(hold) << hold.error().text();
+    const Result<void> refused = this->store_->remove_run(model::RunId("r1"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+    EXPECT_EQ(refused.error().reason, "store.held");
+    EXPECT_NE(this->own("r1"), nullptr);
+    this->create("r2");
+  }
+  EXPECT_TRUE(this->store_->remove_run(model::RunId("r1")));
+}
+
+TYPED_TEST_P(MetadataStoreContract, AWithdrawnStepIsHitNoMore) {
+  this->create_with_steps("r1", model::State::kSucceeded,
+                          {make_step(1, "a", "k"), make_step(2, "b", "other")});
+  ASSERT_TRUE(this->store_->withdraw_step(model::RunId("r1"), 1));
+  EXPECT_EQ(this->hit("k"), "");
+  EXPECT_EQ(this->hit("other"), "r1/b");
+  EXPECT_EQ((*this->store_->step(model::RunId("r1"), 1))->outputs, make_step(1, "a", "k").outputs);
+  EXPECT_TRUE(this->store_->withdraw_step(model::RunId("r1"), 7));
+  EXPECT_EQ(this->store_->withdraw_step(model::RunId("r2"), 1).error().code, Code::kNotFound);
 }
 
 TYPED_TEST_P(MetadataStoreContract, OutlivesItsHandles) {
@@ -450,6 +594,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     AStepRecordedAgainReplacesTheFirst, FindsReusableStepsOfFinishedRunsOnly,
     FindsTheNewestOfSeveralSteps, AReopenedRunGivesNoSteps, FindsTheStepOfThePreviousRun,
     PassesCommandsToTheOwner, CommandIdsAreNotUsedAgain, RemovesARunWithAllThatIsKnownOfIt,
-    KeepsARunThatHasAnOwner, OutlivesItsHandles);
+    KeepsARunThatHasAnOwner, KeepsARunThatHasNotEnded, TellsWhetherARunHasAnOwner,
+    KeepsARunWhoseArtifactsAreAnothers, ARunMayUseArtifactsOfAnotherFromItsBeginning,
+    RefusesAHitOnARunThatIsGone, RemovesNothingWhileRemovalsAreHeld, AWithdrawnStepIsHitNoMore,
+    OutlivesItsHandles);
 
 }  // namespace cresset::ports::testing

@@ -35,6 +35,21 @@ void ScriptedMachine::lose_all_running() {
   start_what_fits();
 }
 
+void ScriptedMachine::power_cut() {
+  CHECK(engines_.empty());
+  Exit lost;
+  lost.kind = Exit::Kind::kLost;
+  lost.detail = "the machine went down";
+  for (const auto& [id, attempt] : attempts_) {
+    if (attempt.phase == Attempt::Phase::kRunning) watch_.gone(attempt.spec, lost);
+  }
+  attempts_.clear();
+  queues_.clear();
+  held_ = {0, 0, 0};
+  run_cpu_millis_held_.clear();
+  tokens_.clear();
+}
+
 std::vector<model::AttemptId> ScriptedMachine::running() const {
   std::vector<model::AttemptId> ids;
   for (const auto& [id, attempt] : attempts_) {
@@ -202,6 +217,7 @@ void ScriptedMachine::begin(Attempt& attempt) {
 void ScriptedMachine::run(Attempt& attempt) {
   if (attempt.killed) return;
   const StartSpec& spec = attempt.spec;
+  for (const std::string& path : spec.fresh) files_.remove(path);
   for (const std::string& folder : spec.folders) files_.make_folder(folder);
   for (const FileToWrite& file : spec.files) files_.write(file.path, file.content);
   files_.make_folder(spec.work_dir);
@@ -216,6 +232,7 @@ void ScriptedMachine::run(Attempt& attempt) {
   }
   executions_.push_back(spec.id);
   attempt.phase = Attempt::Phase::kRunning;
+  watch_.began(attempt.spec);
   attempt.running = AttemptRunning{spec.id, clock_.wall_now(), attempt.notices};
   write_log(attempt, attempt.script.output);
   if (!attempt.script.loses_running) tell_twice_if_scripted(attempt, *attempt.running);
@@ -267,6 +284,7 @@ void ScriptedMachine::end(Attempt& attempt, Exit exit) {
     }
     files_.remove(folder);
   }
+  if (attempt.phase == Attempt::Phase::kRunning) watch_.gone(attempt.spec, exit);
   if (holds_slots(attempt)) hold(attempt, -1);
   attempt.phase = Attempt::Phase::kEnded;
   attempt.exited = AttemptExited{attempt.spec.id, clock_.wall_now(), std::move(exit)};

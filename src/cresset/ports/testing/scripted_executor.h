@@ -52,6 +52,12 @@ class ScriptedMachine {
 
   // Asked once for each attempt that takes a slot.
   void set_script(std::function<Script(const StartSpec&)> script) { script_ = std::move(script); }
+  // Told when an attempt's process begins, and when one that had begun is gone.
+  struct Watch {
+    std::function<void(const StartSpec&)> began = [](const StartSpec&) {};
+    std::function<void(const StartSpec&, const Exit&)> gone = [](const StartSpec&, const Exit&) {};
+  };
+  void set_watch(Watch watch) { watch_ = std::move(watch); }
   // For this attempt, instead.
   void set_script(const model::AttemptId& id, Script script) { scripts_[id] = std::move(script); }
 
@@ -59,6 +65,9 @@ class ScriptedMachine {
   void finish(const model::AttemptId& id);
   // The keeper dies with all that runs: those attempts are lost, and what had ended is still known.
   void lose_all_running();
+  // The machine is started anew: all that ran is gone, and nobody remembers anything. The engines
+  // must be dead by then.
+  void power_cut();
   // From now on every poll() of every executor fails, until mend().
   void break_down(Error error) { broken_ = std::move(error); }
   void mend() { broken_.reset(); }
@@ -124,6 +133,7 @@ class ScriptedMachine {
   const Limits limits_;
   std::function<Script(const StartSpec&)> script_ = [](const StartSpec&) { return Script(); };
   std::map<model::AttemptId, Script> scripts_;
+  Watch watch_;
   std::optional<Error> broken_;
 
   std::map<EngineId, Engine> engines_;

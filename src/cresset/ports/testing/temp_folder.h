@@ -14,8 +14,9 @@ namespace cresset::ports::testing {
 // may hold.
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cresset 'test\" XXXXXX").native();
+  explicit TempFolder(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string name = (parent / "cresset 'test\" XXXXXX").native();
     CHECK(::mkdtemp(name.data()) != nullptr);
     path_ = name;
   }

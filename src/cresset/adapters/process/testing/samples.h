@@ -31,10 +31,12 @@ inline ports::StartSpec sample_spec() {
   spec.argv = {"sh", "-c", std::string("a\0b", 3), ""};
   spec.env = {{"PATH", "/bin"}, {"EMPTY", ""}};
   spec.work_dir = "/w d";
+  spec.fresh = {"/w d", "/f1"};
   spec.folders = {"/f1", "/f2"};
   spec.scratch = {{"HOME", "/left in home"}, {"TMPDIR", "/left in tmp"}};
   spec.files = {{"/file", "content \xff"}};
   spec.mounts = {{"/from", "/to", true}, {"/a", "/b", false}};
+  spec.warm = {"/zygote", "f", {"numpy", "torch"}, {"TASK"}};
   spec.log_path = "/log";
   spec.log_cap_bytes = 1 << 30;
   spec.slots = {1500, 1 << 28, 2};
@@ -58,7 +60,8 @@ inline std::vector<Message> sample_messages() {
           Forget{{sample_id(1), sample_id(2)}},
           Welcome{9},
           sample_running(),
-          sample_exited()};
+          sample_exited(),
+          Trouble{"the disk is full"}};
 }
 
 }  // namespace cresset::process

@@ -1,14 +1,16 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
-#include "cresset/adapters/localfs/files.h"
-#include "cresset/adapters/localfs/posix_file.h"
+#include "cresset/adapters/posix/folders.h"
+#include "cresset/adapters/posix/unique_fd.h"
 
-namespace cresset::localfs {
+namespace cresset::posix {
 
 namespace {
 
@@ -35,8 +37,8 @@ class Remover {
   }
 
   Result<void> remove_folder(int parent, const std::string& name, int depth) {
-    CR_TRY(const Fd folder, open_folder(parent, name));
-    if (!folder.valid()) return {};
+    CR_TRY(const UniqueFd folder, open_folder(parent, name));
+    if (!folder) return {};
     if (depth == 0) top_ = folder.get();
     CR_TRY(const std::vector<std::string> names, list_names(folder.get(), path_));
     for (const std::string& child : names)
@@ -65,15 +67,16 @@ class Remover {
 
   // Invalid when it has vanished. A step may have taken its own right to look into a folder, or to
   // change it, away.
-  Result<Fd> open_folder(int parent, const std::string& name) {
-    const Fd handle(::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!handle.valid()) return is_absent(errno) ? Result<Fd>(Fd()) : failed();
+  Result<UniqueFd> open_folder(int parent, const std::string& name) {
+    const UniqueFd handle(
+        ::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!handle) return is_absent(errno) ? Result<UniqueFd>(UniqueFd()) : failed();
     struct stat status{};
     if (::fstat(handle.get(), &status) != 0) return failed();
     const std::string same = fmt::format("/proc/self/fd/{}", handle.get());
     if ((status.st_mode & 0700) != 0700 && ::chmod(same.c_str(), 0700) != 0) return failed();
-    Fd folder(::openat(handle.get(), ".", kOpenFolder));
-    if (!folder.valid()) return failed();
+    UniqueFd folder(::openat(handle.get(), ".", kOpenFolder));
+    if (!folder) return failed();
     return folder;
   }
 
@@ -92,4 +95,4 @@ Result<void> remove_tree(const std::string& path) {
   return Remover(path.substr(0, last + 1)).run();
 }
 
-}  // namespace cresset::localfs
+}  // namespace cresset::posix
