@@ -5,7 +5,6 @@ medians. Timed commands run undisturbed; memory is read in a run of its own.
 """
 
 import argparse
-import contextlib
 import datetime
 import json
 import os
@@ -19,10 +18,10 @@ import uuid
 
 import measure
 import report
+import rows
 import yaml
-
-REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-WORKER = pathlib.Path(__file__).with_name("kfp_local_worker.py")
+from contenders import REPOSITORY, Cresset, KfpLocal, Ninja
+from pipelines import fan_out_of_a_loop, fan_out_of_tasks
 
 # Python steps only, of one to three steps: kfp.local's defaults take seconds to minutes for each.
 PIPELINES_FOR_DEFAULTS = [
@@ -40,103 +39,6 @@ EXAMPLE_VALUES = {
     "LIST": ["x"],
     "STRUCT": {"x": 1},
 }
-
-
-class Cresset:
-    """The release binary with a home of its own."""
-
-    def __init__(self, home):
-        self.binary = str(REPOSITORY / "build/release/bin/cresset")
-        self.home = home
-        self.env = {**os.environ, "CRESSET_HOME": str(home), "CRESSET_PYTHON": sys.executable}
-
-    def command(self, file, inputs):
-        values = [
-            text
-            for name, value in inputs.items()
-            for text in ("-p", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
-        ]
-        return [self.binary, "run", str(file), "--no-cache", "-o", "json", *values]
-
-    def run(self, file, inputs):
-        """Returns (seconds, run); raises unless the run succeeded."""
-        timed = measure.time_command(self.command(file, inputs), env=self.env)
-        if timed.status != 0:
-            raise RuntimeError(
-                f"cresset run {file} ended with {timed.status}: {timed.stdout[-500:]}"
-            )
-        return timed.seconds, json.loads(timed.stdout)
-
-    def memory(self, file, inputs):
-        keepers = []
-
-        def engine(pid):
-            # The keeper of this home outlives the command that started it. The oldest one is it:
-            # its children look the same until they run their step.
-            if not keepers:
-                mark = str(self.home / "keeper").encode()
-                keepers.extend(
-                    sorted(
-                        other
-                        for other in measure.processes_with(f"CRESSET_HOME={self.home}")
-                        if mark in measure.command_line(other)
-                    )[:1]
-                )
-            return {pid, *keepers}
-
-        return measure.watch_command(self.command(file, inputs), engine, env=self.env)
-
-
-class KfpLocal:
-    """One pipeline under kfp.local, in a process that stays for all repetitions."""
-
-    def __init__(self, file, root, *, use_venv=False, limit):
-        # Steps call `python3`; kfp.local takes the one on PATH.
-        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-        command = [sys.executable, str(WORKER), str(file), "--root", str(root)]
-        command += ["--limit", str(limit), *(["--use-venv"] if use_venv else [])]
-        self._limit = limit
-        self._process = subprocess.Popen(
-            command,
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, 9)
-            self._process.wait()
-        self._process.stdout.close()
-
-    def run(self, inputs):
-        """Returns (seconds, None) or (None, why the pipeline did not succeed)."""
-        try:
-            self._process.stdin.write(json.dumps(inputs) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            return None, "the worker cannot load the pipeline"
-        answer = self._process.stdout.readline()
-        if not answer:
-            # Not reaped yet, so the group is still its own: end the steps that it left.
-            os.killpg(self._process.pid, 9)
-            return None, f"no answer within {self._limit} s, or the worker died"
-        result = json.loads(answer)
-        return (None, result["error"]) if result["error"] else (result["seconds"], None)
-
-    def memory(self, inputs):
-        with measure.MemoryWatch(lambda: {self._process.pid}) as watch:
-            self.run(inputs)
-        return watch.peak_kib
 
 
 def samples_folder():
@@ -271,77 +173,6 @@ def compare_with_defaults(cresset, samples, version, scratch):
     return {"rows": rows, "skipped": skipped}
 
 
-def fan_out_pipeline(components, tasks):
-    return {
-        "pipelineInfo": {"name": "fan-out"},
-        "schemaVersion": "2.1.0",
-        "sdkVersion": "kfp-2.17.0",
-        "deploymentSpec": {
-            "executors": {"exec-true": {"container": {"image": "none", "command": ["true"]}}}
-        },
-        "components": {"comp-true": {"executorLabel": "exec-true"}, **components},
-        "root": {"dag": {"tasks": tasks}},
-    }
-
-
-def fan_out_of_tasks(count):
-    """A pipeline of `count` tasks that do nothing and depend on nothing."""
-    tasks = {
-        f"task-{index:05}": {
-            "taskInfo": {"name": f"task-{index:05}"},
-            "componentRef": {"name": "comp-true"},
-        }
-        for index in range(count)
-    }
-    return fan_out_pipeline({}, tasks)
-
-
-def fan_out_of_a_loop(count):
-    """The same as one ParallelFor over `count` numbers."""
-    items = {"parameters": {"item": {"parameterType": "NUMBER_INTEGER"}}}
-    body = {"task": {"taskInfo": {"name": "task"}, "componentRef": {"name": "comp-true"}}}
-    loop = {
-        "taskInfo": {"name": "loop"},
-        "componentRef": {"name": "comp-loop"},
-        "parameterIterator": {
-            "items": {"raw": json.dumps(list(range(count)))},
-            "itemInput": "item",
-        },
-    }
-    components = {"comp-loop": {"inputDefinitions": items, "dag": {"tasks": body}}}
-    return fan_out_pipeline(components, {"loop": loop})
-
-
-class Ninja:
-    """The same commands in a build file; their outputs never appear, so that all of them run."""
-
-    def __init__(self, folder, count, jobs):
-        self.folder = folder
-        folder.mkdir()
-        edges = [f"build task-{index:05}: run" for index in range(count)]
-        (folder / "build.ninja").write_text(
-            "\n".join(["rule run", "  command = true", *edges]) + "\n"
-        )
-        self.command = ["ninja", "--quiet", f"-j{jobs}"]
-        self._count = count
-
-    def _forget(self):
-        for name in (".ninja_log", ".ninja_deps"):
-            (self.folder / name).unlink(missing_ok=True)
-
-    def run(self):
-        self._forget()
-        timed = measure.time_command(self.command, cwd=self.folder)
-        ran = len((self.folder / ".ninja_log").read_text().splitlines()) - 1
-        if timed.status != 0 or ran != self._count:
-            raise RuntimeError(f"ninja ended with {timed.status} after {ran} commands")
-        return timed.seconds
-
-    def memory(self):
-        self._forget()
-        return measure.watch_command(self.command, lambda pid: {pid}, cwd=self.folder)
-
-
 def compare_with_ninja(cresset, count, jobs, repeats, scratch):
     """Times a fan-out of commands that do nothing, in both forms, in turn with ninja."""
     ninja = Ninja(scratch / "ninja", count, jobs)
@@ -397,15 +228,24 @@ def parse_arguments():
     parser.add_argument("--tasks", type=int, default=5000, help="size of the fan-out")
     parser.add_argument(
         "--parts",
-        default="pipelines,defaults,fan-out,help",
+        default="rows,pipelines,defaults,fan-out,help",
         help="what to measure; 'defaults' needs a package index and takes minutes",
     )
+    parser.add_argument(
+        "--rows", default=",".join(rows.ROWS), help=f"of the part rows: {', '.join(rows.ROWS)}"
+    )
+    parser.add_argument("--dag-tasks", type=int, default=100_000, help="size of the cached DAG")
+    parser.add_argument("--loop-items", type=int, default=1_000_000, help="size of the ParallelFor")
+    parser.add_argument("--live-steps", type=int, default=10_000, help="live when the engine dies")
     parser.add_argument("--out", type=pathlib.Path, default=REPOSITORY / "build/bench")
     arguments = parser.parse_args()
     arguments.parts = arguments.parts.split(",")
-    unknown = set(arguments.parts) - {"pipelines", "defaults", "fan-out", "help"}
+    unknown = set(arguments.parts) - {"rows", "pipelines", "defaults", "fan-out", "help"}
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
+    arguments.rows = arguments.rows.split(",")
+    if unknown := set(arguments.rows) - set(rows.ROWS):
+        parser.error(f"unknown row: {', '.join(sorted(unknown))}")
     return arguments
 
 
@@ -427,6 +267,8 @@ def measure_all(arguments, scratch):
     }
     folder = samples_folder()
     samples = load_samples(folder) if folder.is_dir() else {}
+    if "rows" in arguments.parts:
+        results["rows"] = rows.measure_rows(cresset, arguments, jobs, scratch)
     wanted = [part for part in arguments.parts if part in ("pipelines", "defaults")]
     if wanted and not samples:
         print(f"no pipelines in {folder}: set CRESSET_KFP_SAMPLES", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import pathlib
 import statistics
@@ -19,10 +20,12 @@ class Timed:
     seconds: float
     status: int
     stdout: str
+    processor: float  # seconds of it and of the children that it waited for
 
 
 def time_command(command, env=None, cwd=None):
     """Runs a command to its end; nothing looks at it meanwhile."""
+    before = os.times()
     start = time.perf_counter()
     done = subprocess.run(
         command,
@@ -34,7 +37,20 @@ def time_command(command, env=None, cwd=None):
         stderr=subprocess.DEVNULL,
     )
     seconds = time.perf_counter() - start
-    return Timed(seconds, done.returncode, done.stdout.decode(errors="replace"))
+    after = os.times()
+    processor = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    return Timed(seconds, done.returncode, done.stdout.decode(errors="replace"), processor)
+
+
+def processor_seconds(pid):
+    """Of a process with the children that it has waited for; 0 of one that is not there."""
+    if not (PROC / str(pid)).exists():
+        return 0
+    # The name in parentheses may hold spaces.
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def summarise(samples):
@@ -45,6 +61,12 @@ def summarise(samples):
         "most": max(samples),
         "samples": samples,
     }
+
+
+def seconds_between(start, end):
+    """From one RFC 3339 instant to another."""
+    read = datetime.datetime.fromisoformat
+    return (read(end) - read(start)).total_seconds()
 
 
 def _peak_kib(pid):

@@ -15,8 +15,8 @@ def mebibytes(kib):
     return f"{kib / 1024:,.0f}"
 
 
-def table(columns, rows):
-    lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
+def table(columns, rows, align="|---:"):
+    lines = ["| " + " | ".join(columns) + " |", "|---" + align * (len(columns) - 1) + "|"]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
@@ -150,10 +150,54 @@ def render_help(part):
     ]
 
 
+def seconds(figure):
+    if figure["median"] < 0.1:
+        low, high = figure["least"] * 1e3, figure["most"] * 1e3
+        return f"{figure['median'] * 1e3:.1f} ms ({low:.1f}–{high:.1f})"
+    return f"{figure['median']:.2f} s ({spread(figure)})"
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def contender(name, figure):
+    memory = f", {mebibytes(figure['peak_kib'])} MiB" if figure.get("peak_kib") else ""
+    processor = figure.get("processor_seconds")
+    spent = f", {processor:.2f} CPU s" if processor is not None and processor >= 0.1 else ""
+    return f"{name} {seconds(figure)}{spent}{memory}"
+
+
+def render_rows(part):
+    rows, notes = [], []
+    for row in part.values():
+        figures = "; ".join(contender(name, figure) for name, figure in row["figures"].items())
+        targets = "; ".join(
+            f"{wanted['text']}: {number(wanted['value'])}{wanted['unit']}, "
+            + ("met" if wanted["met"] else "**missed**")
+            for wanted in row["targets"]
+        )
+        rows.append([row["measure"], figures, targets])
+        notes += [f"- {row['measure']}: {note}" for note in row["notes"]]
+    return [
+        "### As fast as the machine",
+        "",
+        "Medians, with least and most; memory is the peak of the engine with its keeper, or of the "
+        "rival's own process, without steps. CPU s: of all that took part, steps included; on a "
+        "machine that has other work it says more than the time.",
+        "",
+        *table(["measure", "figures", "to be reached: reached"], rows, align="|---"),
+        "",
+        *notes,
+        *([""] if notes else []),
+    ]
+
+
 def render(results):
     """Returns the report as Markdown."""
     lines = render_machine(results)
     for part, renderer in [
+        ("rows", render_rows),
         ("pipelines", render_pipelines),
         ("defaults", render_defaults),
         ("fan_out", render_fan_out),

@@ -3,6 +3,7 @@
 
     python_env.py tools     uv and ruff
     python_env.py torch     PyTorch, kfp and what the example and the Python tests need
+    python_env.py prefect   a rival of the benchmarks
 
 An environment lies outside the clone, under $CRESSET_DEV_CACHE (else $XDG_CACHE_HOME/cresset-dev,
 else ~/.cache/cresset-dev), in a folder named after everything that decides its content: clones
@@ -189,9 +190,19 @@ def build_torch(home: pathlib.Path, base: str) -> None:
     run(python, "-c", TORCH_CHECK)
 
 
+def build_prefect(home: pathlib.Path, base: str) -> None:
+    tools = environment("tools")
+    python = home / "bin/python"
+    run(base, "-m", "venv", home)
+    install = [tools.parent / "uv", "pip", "install", "-q", "--python", python]
+    run(*install, "-r", REQUIREMENTS / "prefect.txt", env=uv_environment(tools))
+    run(python, "-c", "import prefect")
+
+
 BUILDERS = {
     "tools": (build_tools, ["tools.txt"]),
     "torch": (build_torch, ["packages.txt", "torch.txt"]),
+    "prefect": (build_prefect, ["prefect.txt"]),
 }
 
 
