@@ -118,7 +118,7 @@ RunEntry* Ledger::find(const model::RunId& run) {
 
 void Ledger::begin_generation(RunEntry& entry) {
   entry.disturbed.clear();
-  entry.cancel_asked = std::exchange(entry.interrupts_retry, false);
+  entry.cancel_asked = std::exchange(entry.cancels_next, false);
   if (entry.rerun_of != nullptr) {
     entry.outcome.emplace();
     entry.disturbed = "a rerun";
@@ -154,6 +154,7 @@ void Ledger::removed(const model::RunId& run, bool now) {
   }
   if (!is_final(entry->state)) violate(*entry, "was removed before its end");
   entry->removed = true;
+  entry->uncertain.reset();  // what was not written before cannot be any more
 }
 
 void Ledger::disturb(const model::RunId& run, const char* why) {
@@ -167,11 +168,13 @@ void Ledger::cancel_asked(const model::RunId& run) {
 
 void Ledger::cancel_asked(RunEntry& entry) {
   entry.cancel_asked = true;
+  const bool reopens = entry.reopenings > 0 || entry.uncertain;
+  if (is_final(entry.state) && reopens) entry.cancels_next = true;
   if (entry.disturbed.empty()) entry.disturbed = "cancel";
 }
 
 void Ledger::interrupted(RunEntry& entry) {
-  entry.interrupts_retry = is_final(entry.state);
+  const Reopening reopening(entry);
   cancel_asked(entry);
 }
 

@@ -68,11 +68,12 @@ struct RunEntry {
   std::uint32_t generation = 0;
   std::uint64_t seq = 0;
   std::optional<Uncertain> uncertain;  // the last write
+  unsigned reopenings = 0;             // retries that have read of it what they go by
 
   // Of this generation.
   std::optional<Outcome> outcome;  // what it must come to if nothing disturbs it
   bool cancel_asked = false;       // by anybody
-  bool interrupts_retry = false;   // … while the retry that begins what is cancelled is committed
+  bool cancels_next = false;       // … so late that a retry may have begun what is cancelled
   std::string disturbed;           // the first thing that did; empty = nothing
 
   // Whose success is committed, but for those that a retry may do again.
@@ -136,7 +137,19 @@ class Ledger {
   };
   // Runs whose artifacts became another one's since the last call.
   std::vector<RunEntry*> take_newly_used() { return std::exchange(newly_used_, {}); }
-  // Somebody wants the run to be cancelled, in the generation that it is in.
+  // While one lives, a retry may begin the run's next generation.
+  class Reopening {
+   public:
+    explicit Reopening(RunEntry& entry) : entry_(entry) { ++entry_.reopenings; }
+    ~Reopening() { --entry_.reopenings; }
+    Reopening(const Reopening&) = delete;
+    Reopening& operator=(const Reopening&) = delete;
+
+   private:
+    RunEntry& entry_;
+  };
+  // Somebody wants the run to be cancelled, in the generation that it is in, or in that which a
+  // retry is about to begin.
   void cancel_asked(const model::RunId& run);
   static void cancel_asked(RunEntry& entry);
   // Ctrl-C at an engine, which may be about to reopen the run.

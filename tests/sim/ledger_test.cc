@@ -117,6 +117,25 @@ TEST_F(LedgerTest, WhoInterruptsARetryCancelsWhatItBegins) {
               HasSubstr("nobody has asked"));
 }
 
+TEST_F(LedgerTest, ACancelWhileARetryIsUnderWayMayCancelWhatItBegins) {
+  commit({}, model::State::kFailed);
+  ledger.cancel_asked(run);  // too early: the retry will know of it
+  {
+    const Ledger::Reopening reopening(*ledger.find(run));
+    commit({R"({"event":"retry"})"}, model::State::kRunning);
+  }
+  EXPECT_THAT(violated_by([&] { commit({R"({"event":"cancel"})"}); }),
+              HasSubstr("nobody has asked"));
+  commit({}, model::State::kFailed);
+  {
+    const Ledger::Reopening reopening(*ledger.find(run));
+    ledger.cancel_asked(run);
+    commit({R"({"event":"retry"})"}, model::State::kRunning);
+  }
+  EXPECT_EQ(violated_by([&] { commit({R"({"event":"cancel"})"}, model::State::kCanceled); }),
+            "nothing");
+}
+
 TEST_F(LedgerTest, AnAttemptBeginsOnceAndATaskRunsOnceAtATime) {
   ledger.disturb(run, "what runs here is no task of the pipeline");
   start(1, 1, "a");

@@ -168,7 +168,7 @@ Result<void> FaultyStore::commit(const ports::Lease& lease, const ports::Commit&
                             : fmt::format("{}..{} {}", commit.events.front().seq,
                                           commit.events.back().seq, commit.events.back().payload);
   Ledger& ledger = caller_.stage.ledger;
-  return write(
+  Result<void> written = write(
       "commit", detail, [&] { return store_->commit(lease, commit); },
       [&] { ledger.committed(lease.run(), commit); },
       [&] {
@@ -176,6 +176,8 @@ Result<void> FaultyStore::commit(const ports::Lease& lease, const ports::Commit&
         uncertain.record.id = lease.run();
         ledger.find(lease.run())->uncertain = std::move(uncertain);
       });
+  reopening_.reset();
+  return written;
 }
 
 Result<void> FaultyStore::remove_run(const model::RunId& run) {
@@ -243,6 +245,9 @@ Result<std::optional<ports::StepRecord>> FaultyStore::step(const model::RunId& r
 }
 Result<std::vector<ports::StoredCommand>> FaultyStore::commands(const model::RunId& run,
                                                                 std::uint64_t after_id) {
+  // Only a retry asks what a finished run has been told.
+  RunEntry* const entry = caller_.stage.ledger.find(run);
+  if (entry != nullptr && is_final(entry->state)) reopening_.emplace(*entry);
   return read("commands", [&] { return store_->commands(run, after_id); });
 }
 Result<std::uint64_t> FaultyStore::change_counter() {

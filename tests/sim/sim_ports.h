@@ -69,6 +69,7 @@ class FaultyStore final : public ports::MetadataStore {
   Caller& caller_;
   std::unique_ptr<ports::MetadataStore> store_;
   RunEntry* entry_ = nullptr;
+  std::optional<Ledger::Reopening> reopening_;
   bool lost_data_ = false;
 };
 
