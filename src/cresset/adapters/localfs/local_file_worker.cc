@@ -1,10 +1,9 @@
 #include "cresset/adapters/localfs/local_file_worker.h"
 
-#include <pthread.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <csignal>
+#include <utility>
 
 #include "cresset/adapters/localfs/files.h"
 #include "cresset/adapters/localfs/posix_file.h"
@@ -15,22 +14,6 @@ namespace cresset::localfs {
 namespace {
 
 constexpr std::size_t kThreads = 2;
-
-// Signals belong to the thread that waits for them; these inherit an all-blocked mask.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 Result<ports::FileAnswer> done(Result<void> result) {
   if (!result) return std::move(result).error();
@@ -47,7 +30,7 @@ Result<ports::PathKinds::Kind> kind_of(const std::string& path) {
   return special_file(path, status.st_mode);
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadFiles& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::ReadFiles& job) {
   ports::FileContents contents;
   for (const std::string& path : job.paths) {
     CR_TRY(std::optional<std::string> content, find_file(path, job.bytes_max));
@@ -56,7 +39,7 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadFiles
   return ports::FileAnswer(std::move(contents));
 }
 
-Result<ports::FileAnswer> carry_out(DigestOptions options, const ports::DigestPaths& job) {
+Result<ports::FileAnswer> answer_to(DigestOptions options, const ports::DigestPaths& job) {
   options.afresh = job.afresh;
   ports::Digests digests;
   for (const std::string& path : job.paths) {
@@ -66,24 +49,24 @@ Result<ports::FileAnswer> carry_out(DigestOptions options, const ports::DigestPa
   return ports::FileAnswer(std::move(digests));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ReadTail& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::ReadTail& job) {
   CR_TRY(std::string text, read_tail(job.path, job.bytes_max));
   return ports::FileAnswer(ports::Tail{std::move(text)});
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MakeFolder& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::MakeFolder& job) {
   return done(make_folder(job.path));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::RemoveFolder& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::RemoveFolder& job) {
   return done(posix::remove_tree(job.path));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::CopyPath& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::CopyPath& job) {
   return done(copy_tree(job.source, job.target));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::StatPaths& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::StatPaths& job) {
   ports::PathKinds kinds;
   for (const std::string& path : job.paths) {
     CR_TRY(const ports::PathKinds::Kind kind, kind_of(path));
@@ -92,12 +75,12 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::StatPaths
   return ports::FileAnswer(std::move(kinds));
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::ListFolder& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::ListFolder& job) {
   CR_TRY(std::vector<std::string> names, list_folder(job.path));
   return ports::FileAnswer(ports::FolderNames{std::move(names)});
 }
 
-Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MeasurePaths& job) {
+Result<ports::FileAnswer> answer_to(const DigestOptions&, const ports::MeasurePaths& job) {
   ports::PathSizes sizes;
   SeenFiles seen;
   for (const std::string& path : job.paths) {
@@ -110,28 +93,10 @@ Result<ports::FileAnswer> carry_out(const DigestOptions&, const ports::MeasurePa
 }  // namespace
 
 LocalFileWorker::LocalFileWorker(DigestOptions digests, std::function<void()> wake)
-    : digests_(std::move(digests)), wake_(std::move(wake)) {}
-
-LocalFileWorker::~LocalFileWorker() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    jobs_.clear();
-  }
-  jobs_changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
+    : digests_(std::move(digests)), wake_(std::move(wake)), threads_(kThreads) {}
 
 void LocalFileWorker::submit(std::uint64_t job, ports::FileJob work) {
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back({job, std::move(work)});
-  }
-  jobs_changed_.notify_one();
-  if (!threads_.empty()) return;
-  const AllSignalsBlocked blocked;
-  for (std::size_t i = 0; i < kThreads; ++i)
-    threads_.emplace_back([this] { work_until_stopped(); });
+  threads_.post([this, job, work = std::move(work)] { carry_out(job, work); });
 }
 
 std::vector<ports::FileJobDone> LocalFileWorker::poll() {
@@ -139,22 +104,14 @@ std::vector<ports::FileJobDone> LocalFileWorker::poll() {
   return std::exchange(done_, {});
 }
 
-void LocalFileWorker::work_until_stopped() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    jobs_changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    Result<ports::FileAnswer> answer =
-        std::visit([this](const auto& work) { return carry_out(digests_, work); }, job.work);
-    lock.lock();
-    done_.push_back({job.id, std::move(answer)});
-    lock.unlock();
-    wake_();
-    lock.lock();
+void LocalFileWorker::carry_out(std::uint64_t job, const ports::FileJob& work) {
+  Result<ports::FileAnswer> answer =
+      std::visit([this](const auto& one) { return answer_to(digests_, one); }, work);
+  {
+    const std::lock_guard lock(mutex_);
+    done_.push_back({job, std::move(answer)});
   }
+  wake_();
 }
 
 }  // namespace cresset::localfs

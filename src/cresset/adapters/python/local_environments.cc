@@ -1,6 +1,5 @@
 #include "cresset/adapters/python/local_environments.h"
 
-#include <csignal>
 #include <filesystem>
 #include <utility>
 
@@ -13,22 +12,6 @@ namespace {
 
 // Builds wait for downloads most of the time.
 constexpr std::size_t kThreads = 4;
-
-// Signals belong to the thread that waits for them; these inherit an all-blocked mask.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 LocalEnvironmentsOptions with_absolute_folder(LocalEnvironmentsOptions options) {
   options.envs_dir = std::filesystem::absolute(options.envs_dir).native();
@@ -51,18 +34,11 @@ std::string group_key(const ports::EnvironmentSpec& spec) {
 }  // namespace
 
 LocalEnvironments::LocalEnvironments(LocalEnvironmentsOptions options, std::function<void()> wake)
-    : options_(with_absolute_folder(std::move(options))), wake_(std::move(wake)) {}
+    : options_(with_absolute_folder(std::move(options))),
+      wake_(std::move(wake)),
+      threads_(kThreads) {}
 
-LocalEnvironments::~LocalEnvironments() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    waiting_.clear();
-  }
-  stop_.raise();
-  changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
+LocalEnvironments::~LocalEnvironments() { stop_.raise(); }
 
 Result<ports::Interpreter> LocalEnvironments::inspect(const std::string& executable) {
   return interpreters_.facts(executable).transform([](InterpreterFacts&& facts) {
@@ -84,17 +60,8 @@ void LocalEnvironments::prepare(std::uint64_t job, ports::EnvironmentSpec spec) 
     const auto [group, is_new] = groups_.try_emplace(key, Group{std::move(spec), {}});
     group->second.jobs.push_back(job);
     if (!is_new) return;
-    waiting_.push_back(key);
   }
-  changed_.notify_one();
-  start_threads();
-}
-
-void LocalEnvironments::start_threads() {
-  if (!threads_.empty()) return;
-  const AllSignalsBlocked blocked;
-  for (std::size_t i = 0; i < kThreads; ++i)
-    threads_.emplace_back([this] { work_until_stopped(); });
+  threads_.post([this, key] { build(key); });
 }
 
 std::vector<ports::EnvironmentReady> LocalEnvironments::poll() {
@@ -102,24 +69,16 @@ std::vector<ports::EnvironmentReady> LocalEnvironments::poll() {
   return std::exchange(ready_, {});
 }
 
-void LocalEnvironments::work_until_stopped() {
+void LocalEnvironments::build(const std::string& key) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (stopping_) return;
-    const std::string key = std::move(waiting_.front());
-    waiting_.pop_front();
-    const ports::EnvironmentSpec spec = groups_.at(key).spec;
-    lock.unlock();
-    const Result<ports::Environment> answer = builder_.prepare(spec);
-    lock.lock();
-    if (stopping_) return;
-    const auto group = groups_.extract(key);
-    for (const std::uint64_t job : group.mapped().jobs) ready_.push_back({job, answer});
-    lock.unlock();
-    wake_();
-    lock.lock();
-  }
+  const ports::EnvironmentSpec spec = groups_.at(key).spec;
+  lock.unlock();
+  const Result<ports::Environment> answer = builder_.prepare(spec);
+  lock.lock();
+  const auto group = groups_.extract(key);
+  for (const std::uint64_t job : group.mapped().jobs) ready_.push_back({job, answer});
+  lock.unlock();
+  wake_();
 }
 
 }  // namespace cresset::python

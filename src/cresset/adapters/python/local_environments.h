@@ -1,15 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "cresset/adapters/posix/worker_threads.h"
 #include "cresset/adapters/python/environment_builder.h"
 #include "cresset/adapters/python/interpreters.h"
 #include "cresset/ports/environments.h"
@@ -39,22 +37,19 @@ class LocalEnvironments final : public ports::Environments {
     std::vector<std::uint64_t> jobs;  // that asked for it, at least one
   };
 
-  void start_threads();
-  void work_until_stopped();
+  void build(const std::string& key);
 
   const LocalEnvironmentsOptions options_;
   const std::function<void()> wake_;
   StopSignal stop_;
   Interpreters interpreters_{options_, stop_};
   EnvironmentBuilder builder_{interpreters_, options_, stop_};
-  std::vector<std::thread> threads_;
 
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
-  std::deque<std::string> waiting_;      // keys of groups that no thread has taken yet
+  std::mutex mutex_;                     // guards what follows
   std::map<std::string, Group> groups_;  // unanswered; equal specifications share one
   std::vector<ports::EnvironmentReady> ready_;
-  bool stopping_ = false;
+
+  posix::WorkerThreads threads_;  // last: its jobs use the others
 };
 
 }  // namespace cresset::python
