@@ -300,6 +300,20 @@ TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
   EXPECT_EQ(unknown.error().code, Code::kNotFound);
 }
 
+TEST(EngineCache, ExplainsHowAttemptsRanOtherThanAsked) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunView run =
+      process.run(replaced(kSmallPipeline, "exec-make:\n      container:\n",
+                           "exec-make:\n      container:\n        resources: {cpuLimit: 1000}\n"));
+  const Result<Explanation> told = process.service.explain(run.id, "a");
+  ASSERT_TRUE(told) << told.error().text();
+  ASSERT_EQ(told->notices.size(), 1u);
+  EXPECT_EQ(told->notices[0].attempt, 1u);
+  EXPECT_THAT(told->notices[0].text, HasSubstr("asked for 1000000 thousandths of CPU"));
+  EXPECT_THAT(process.service.explain(run.id, "b")->notices, ::testing::IsEmpty());
+}
+
 // ---- Stopping ----
 
 TEST(EngineStop, ACancelStopsTheStepAndRunsExitTasks) {

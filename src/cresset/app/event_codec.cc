@@ -27,7 +27,9 @@ struct Encoder {
     return out;
   }
   Value operator()(const dag::AttemptRunning& e) const {
-    return event("running", e.task, e.attempt);
+    Value out = event("running", e.task, e.attempt);
+    if (!e.notices.empty()) out["notices"] = Value::List(e.notices.begin(), e.notices.end());
+    return out;
   }
   Value operator()(const dag::AttemptSucceeded& e) const {
     Value out = event("succeeded", e.task, e.attempt);
@@ -89,7 +91,7 @@ class Decoder {
       return dag::Event(dag::CacheHit{task, std::move(found), model::RunId(std::move(from))});
     }
     CR_TRY(const std::uint32_t attempt, number("attempt"));
-    if (name == "running") return dag::Event(dag::AttemptRunning{task, attempt});
+    if (name == "running") return dag::Event(dag::AttemptRunning{task, attempt, notices()});
     if (name == "succeeded") {
       CR_TRY(model::Bindings given, outputs());
       return dag::Event(dag::AttemptSucceeded{task, attempt, std::move(given), known_at()});
@@ -130,6 +132,16 @@ class Decoder {
     const Value* field = value_.find("outputs");
     if (field == nullptr) return make_error(Code::kDataLoss, "a stored event lacks \"outputs\"");
     return codec::decode_bindings(*field, home_);
+  }
+
+  [[nodiscard]] std::vector<std::string> notices() const {
+    std::vector<std::string> out;
+    const Value* field = value_.find("notices");
+    if (field == nullptr || !field->is_list()) return out;
+    for (const Value& notice : field->as_list()) {
+      if (notice.is_string()) out.push_back(notice.as_string());
+    }
+    return out;
   }
 
   [[nodiscard]] std::optional<WallTime> known_at() const {

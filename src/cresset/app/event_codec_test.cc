@@ -35,6 +35,7 @@ TEST(EventCodec, GivesBackEveryEvent) {
       {dag::CacheMissed{7}, R"({"event":"cache_missed","task":7})"},
       {dag::CacheHit{3, some_bindings(), model::RunId("r1")}, R"("from":"r1")"},
       {dag::AttemptRunning{1, 2}, R"({"event":"running","task":1,"attempt":2})"},
+      {dag::AttemptRunning{1, 2, {"two \"CPUs\"", ""}}, R"("notices":["two \"CPUs\"",""])"},
       {dag::AttemptSucceeded{kMax, kMax, some_bindings()}, R"("task":4294967295)"},
       {dag::AttemptSucceeded{1, 2, {}}, R"("succeeded")"},
       {dag::AttemptFailed{1, 2, {"why", "tail\n"}, false, false}, R"("log_tail":"tail\n")"},

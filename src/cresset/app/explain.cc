@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "cresset/app/event_codec.h"
 #include "cresset/app/run_service.h"
 #include "cresset/text/json.h"
 
@@ -49,41 +48,53 @@ std::string stamp(const ports::StepMatch& match) {
 Result<Explanation> RunService::explain(const model::RunId& run, const std::string& task_path) {
   CR_TRY(const Loaded loaded, load(run));
   CR_TRY(const dag::TaskOrdinal task, find_task(*loaded.plan, task_path));
-  const dag::TaskBrief brief = loaded.plan->brief(task);
+  CR_TRY(const std::vector<dag::Event> events, events_of(loaded));
   Explanation out;
+  CR_TRY_VOID(explain_cache(loaded, task, events, out));
+  for (const dag::Event& event : events) {
+    const auto* began = std::get_if<dag::AttemptRunning>(&event);
+    if (began == nullptr || began->task != task) continue;
+    for (const std::string& text : began->notices) out.notices.push_back({began->attempt, text});
+  }
+  return out;
+}
+
+// Fills in all but the notices.
+Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal task,
+                                       const std::vector<dag::Event>& events, Explanation& out) {
+  const model::RunId& run = loaded.record.id;
+  const dag::TaskBrief brief = loaded.plan->brief(task);
   out.path = brief.path;
   if (brief.kind != model::TaskKind::kContainer) {
     out.verdict = fmt::format("a {} is never cached itself; its steps are", to_string(brief.kind));
-    return out;
+    return {};
   }
   if (brief.state == model::State::kSkipped || brief.state == model::State::kCanceled) {
     out.verdict = fmt::format("did not run: {}", brief.reason);
-    return out;
+    return {};
   }
   if (!loaded.plan->leaf(task).cacheable) {
     out.verdict = "ran: caching is switched off for this task in the pipeline";
-    return out;
+    return {};
   }
   CR_TRY(const std::optional<ports::StepRecord> step, ports_.store.step(run, task));
   if (!step) {
     out.verdict =
         is_final(brief.state) ? "ran: what it ran with is not known" : "has not ended yet";
-    return out;
+    return {};
   }
   if (brief.cached) {
     CR_TRY(const std::optional<ports::StepMatch> source,
            ports_.store.find_step(loaded.record.pipeline, step->key, run));
     if (source) out.compared_with = source->run;
-    CR_TRY(const std::vector<ports::StoredEvent> events, ports_.store.events(run, 0));
-    for (const ports::StoredEvent& stored : events) {
-      CR_TRY(const dag::Event event, decode_event(stored.payload, home_.root()));
+    for (const dag::Event& event : events) {
       const auto* hit = std::get_if<dag::CacheHit>(&event);
       if (hit != nullptr && hit->task == task) out.compared_with = hit->from;
     }
     out.verdict = fmt::format("cached: everything it depends on is as in run {}",
                               out.compared_with ? out.compared_with->str() : "?");
     out.ingredients = compare(step->parts, nullptr);
-    return out;
+    return {};
   }
   CR_TRY(const std::optional<ports::StepMatch> previous,
          ports_.store.previous_step(loaded.record.pipeline, brief.path, run));
@@ -104,7 +115,7 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
         fmt::format("ran: what it made in {} was gone or changed, or that run had not ended yet",
                     stamp(*previous));
   }
-  return out;
+  return {};
 }
 
 }  // namespace cresset::app

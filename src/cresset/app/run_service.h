@@ -44,12 +44,18 @@ struct Ingredient {
   std::string other;  // of the step compared with; empty when it had none
   bool differs = false;
 };
+struct AttemptNotice {
+  std::uint32_t attempt = 0;
+  std::string text;
+};
 struct Explanation {
   std::string path;
   std::string verdict;  // one sentence: "cached: taken from run 3f2c… (2026-11-24 14:02)", "ran:
                         // input "lr" differs from …"
   std::optional<model::RunId> compared_with;
   std::vector<Ingredient> ingredients;
+  // How its attempts ran, where that is not as asked: "asked for 8 CPUs, …", "starts cold: …".
+  std::vector<AttemptNotice> notices;
 };
 
 struct Garbage {
@@ -199,6 +205,8 @@ class RunService {
   [[nodiscard]] std::string artifacts_dir(const ports::RunRecord& run) const;
   Result<bool> give_up_damaged(ports::RunRecord record);
   Result<std::vector<dag::Event>> events_of(const Loaded& loaded);
+  Result<void> explain_cache(const Loaded& loaded, dag::TaskOrdinal task,
+                             const std::vector<dag::Event>& events, Explanation& out);
   Result<std::vector<NamedArtifact>> artifacts_of(const Loaded& loaded);
   Result<std::vector<model::AttemptId>> started_steps(const Loaded& loaded);
   Result<std::vector<model::AttemptId>> lost_logs(const model::RunId& run,

@@ -468,7 +468,8 @@ void Steps::on(const ports::AttemptRunning& event) {
   if (std::exchange(work.queued, false)) queue_.on_begun(*work.leaf.component);
   for (const std::string& notice : event.notices)
     harvest_.notices.push_back(work.leaf.path + ": " + notice);
-  harvest_.events.push_back({dag::AttemptRunning{event.id.task, event.id.attempt}, event.at});
+  harvest_.events.push_back(
+      {dag::AttemptRunning{event.id.task, event.id.attempt, event.notices}, event.at});
 }
 
 void Steps::on(const ports::AttemptExited& event) {

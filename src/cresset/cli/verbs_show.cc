@@ -276,12 +276,17 @@ int explain(const ExplainVerb& verb, Session session) {
                                                 {"other", part.other},
                                                 {"differs", part.differs}}));
     }
+    Value::List notices;
+    for (const app::AttemptNotice& notice : told->notices) {
+      notices.push_back(Value::make_struct({{"attempt", notice.attempt}, {"text", notice.text}}));
+    }
     print_json(session,
                Value::make_struct(
                    {{"path", told->path},
                     {"verdict", told->verdict},
                     {"run", told->compared_with ? Value(told->compared_with->str()) : Value()},
-                    {"ingredients", Value(std::move(ingredients))}}));
+                    {"ingredients", Value(std::move(ingredients))},
+                    {"notices", Value(std::move(notices))}}));
     return kFine;
   }
   const Style style = out_style(session);
@@ -296,6 +301,10 @@ int explain(const ExplainVerb& verb, Session session) {
     rows.push_back(std::move(row));
   }
   session.terminal.out(align(rows));
+  for (const app::AttemptNotice& notice : told->notices) {
+    session.terminal.out(fmt::format("  attempt {}: {}\n", notice.attempt,
+                                     printable_line(notice.text, kMessageColumns, style)));
+  }
   return kFine;
 }
 

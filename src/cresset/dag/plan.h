@@ -51,6 +51,8 @@ struct CacheHit {
 struct AttemptRunning {
   TaskOrdinal task;
   std::uint32_t attempt;
+  // What the executor said of how it runs: for those who ask, the plan goes by nothing of it.
+  std::vector<std::string> notices = {};
 };
 struct AttemptSucceeded {
   TaskOrdinal task;

@@ -173,7 +173,7 @@ std::optional<ProcessIdentity> WarmWorkers::start(const SpawnRequest& request,
 
 std::string WarmWorkers::objection(const ports::WarmStart& warm) const {
   const auto found = unfit_.find(kind_of(warm));
-  return found == unfit_.end() ? "" : found->second;
+  return found == unfit_.end() ? "" : "starts cold: " + found->second;
 }
 
 // One with just these modules; where packages are imported, the smallest that has them all.
