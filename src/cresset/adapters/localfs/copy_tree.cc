@@ -33,8 +33,9 @@ class Copier {
 
   Result<void> copy_file(int from, const struct stat& status, int to_folder, const std::string& to,
                          const std::string& shown) {
-    const Fd target(::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!target.valid()) return errno_error(errno, shown).with("copying");
+    const UniqueFd target(
+        ::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!target) return errno_error(errno, shown).with("copying");
     CR_TRY_VOID(copy_bytes(from, target.get(), shown));
     if (::fchmod(target.get(), status.st_mode & 0777) != 0)
       return errno_error(errno, shown).with("copying");
@@ -49,8 +50,8 @@ class Copier {
     }
     if (::mkdirat(to_folder, to.c_str(), 0700) != 0)
       return errno_error(errno, shown.native()).with("copying");
-    const Fd target(::openat(to_folder, to.c_str(), kOpenFolder));
-    if (!target.valid()) return errno_error(errno, shown.native()).with("copying");
+    const UniqueFd target(::openat(to_folder, to.c_str(), kOpenFolder));
+    if (!target) return errno_error(errno, shown.native()).with("copying");
     CR_TRY(const std::vector<std::string> names, list_names(from, shown.native()));
     for (const std::string& name : names)
       CR_TRY_VOID(copy_entry(from, name, target.get(), shown / name, depth + 1));
@@ -69,8 +70,8 @@ class Copier {
     if (S_ISLNK(status.st_mode)) return copy_link(from_folder, name, to_folder, shown);
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
       return special_file(shown.native(), status.st_mode);
-    const Fd source(::openat(from_folder, name.c_str(), kOpenSource));
-    if (!source.valid() || ::fstat(source.get(), &status) != 0)
+    const UniqueFd source(::openat(from_folder, name.c_str(), kOpenSource));
+    if (!source || ::fstat(source.get(), &status) != 0)
       return errno_error(errno, shown.native()).with("copying");
     if (S_ISDIR(status.st_mode))
       return copy_folder(source.get(), status, to_folder, name, shown, depth);
@@ -137,8 +138,8 @@ Result<void> copy_to_new(const std::string& source, const std::string& target) {
   if (::stat(root.c_str(), &status) != 0) return errno_error(errno, source).with("copying");
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
     return special_file(source, status.st_mode);
-  const Fd from(::open(root.c_str(), kOpenSource));
-  if (!from.valid()) return errno_error(errno, source).with("copying");
+  const UniqueFd from(::open(root.c_str(), kOpenSource));
+  if (!from) return errno_error(errno, source).with("copying");
   Copier copier(root);
   if (S_ISDIR(status.st_mode))
     return copier.copy_folder(from.get(), status, AT_FDCWD, target, root, 0);

@@ -126,8 +126,8 @@ void save_digest_memory(const std::string& dir, const std::string& path,
   const std::string target = memory_path(dir, path);
   const std::string made = temporary_sibling(target);
   // No fsync: the seal at its end tells a file that a power failure left torn.
-  const Fd file(::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return;
+  const UniqueFd file(::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return;
   if (!write_all(file.get(), encode_digest_memory(memory), made) ||
       ::rename(made.c_str(), target.c_str()) != 0) {
     ::unlink(made.c_str());

@@ -34,8 +34,8 @@ std::string parent_of(const std::string& path) {
 }
 
 Result<void> sync_folder(const std::string& path) {
-  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return errno_error(errno, path);
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return errno_error(errno, path);
   return sync_fd(folder.get(), path);
 }
 
@@ -59,7 +59,7 @@ std::string_view from_line_start(std::string_view bytes) {
 }  // namespace
 
 Result<std::optional<std::string>> find_file(const std::string& path, std::int64_t bytes_max) {
-  CR_TRY(const std::optional<Fd> file, open_file(path));
+  CR_TRY(const std::optional<UniqueFd> file, open_file(path));
   if (!file) return std::optional<std::string>();
   CR_TRY(const struct stat status, status_of(file->get(), path));
   if (status.st_size > bytes_max) return too_large(path, bytes_max);
@@ -89,13 +89,13 @@ Result<std::string> read_file(const std::string& path, std::int64_t bytes_max) {
 }
 
 Result<void> write_file_atomic(const std::string& path, std::string_view content) {
-  Fd fd;
+  UniqueFd fd;
   std::string temporary;
   do {
     temporary = temporary_sibling(path);
-    fd = Fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  } while (!fd.valid() && errno == EEXIST);
-  if (!fd.valid()) return errno_error(errno, temporary).with("replacing {}", path);
+    fd = UniqueFd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  } while (!fd && errno == EEXIST);
+  if (!fd) return errno_error(errno, temporary).with("replacing {}", path);
   Result<void> written = write_and_sync(fd.get(), path, content);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
     written = errno_error(errno, path).with("replacing");
@@ -107,7 +107,7 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
 }
 
 Result<std::string> read_tail(const std::string& path, std::int64_t bytes_max) {
-  CR_TRY(const std::optional<Fd> file, open_file(path));
+  CR_TRY(const std::optional<UniqueFd> file, open_file(path));
   if (!file || bytes_max <= 0) return std::string();
   CR_TRY(const struct stat status, status_of(file->get(), path));
   // One byte earlier, to see whether the tail happens to begin a line.

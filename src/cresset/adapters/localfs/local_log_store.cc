@@ -41,7 +41,7 @@ ports::LogChunk decode(const char* at) {
 Result<std::string> LocalLogStore::read(const model::AttemptId& id, std::uint64_t offset,
                                         std::size_t bytes_max) {
   const std::string path = path_of_(id);
-  CR_TRY(const std::optional<Fd> file, open_file(path));
+  CR_TRY(const std::optional<UniqueFd> file, open_file(path));
   if (!file || offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
     return std::string();
   const off_t end = ::lseek(file->get(), 0, SEEK_END);

@@ -60,19 +60,24 @@ std::int64_t blocks_of(const struct stat& info, SeenFiles& seen) {
 }
 
 // What vanishes meanwhile, or may not be looked at, does not count.
-std::int64_t disk_below(const Fd& folder, SeenFiles& seen, int depth) {
+Result<std::int64_t> disk_below(const UniqueFd& folder, SeenFiles& seen, int depth) {
   constexpr int kDepthMax = 1000;
   std::int64_t bytes = 0;
-  const auto names = list_names(folder.get(), "");
-  if (!names || depth > kDepthMax) return 0;
-  for (const std::string& name : *names) {
+  if (depth > kDepthMax) return 0;
+  CR_TRY(const std::vector<std::string> names, list_names(folder.get(), ""));
+  for (const std::string& name : names) {
     struct stat info{};
     if (::fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     bytes += blocks_of(info, seen);
     if (!S_ISDIR(info.st_mode)) continue;
-    const Fd child(
+    const UniqueFd child(
         ::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (child.valid()) bytes += disk_below(child, seen, depth + 1);
+    if (!child) {
+      if (is_absent(errno) || errno == EACCES) continue;
+      return errno_error(errno, name).with("measuring");
+    }
+    CR_TRY(const std::int64_t below, disk_below(child, seen, depth + 1));
+    bytes += below;
   }
   return bytes;
 }
@@ -87,10 +92,10 @@ Result<std::int64_t> measure_disk(const std::string& path, SeenFiles& seen) {
   }
   std::int64_t bytes = blocks_of(info, seen);
   if (!S_ISDIR(info.st_mode)) return bytes;
-  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.valid()) return errno_error(errno, path).with("measuring");
-  bytes += disk_below(folder, seen, 0);
-  return bytes;
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder) return errno_error(errno, path).with("measuring");
+  CR_TRY(const std::int64_t below, disk_below(folder, seen, 0));
+  return bytes + below;
 }
 
 }  // namespace cresset::localfs

@@ -116,8 +116,8 @@ class Digester {
     if (S_ISLNK(status.st_mode)) return add_link(folder, name, relative);
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
       return special_file(shown(relative), status.st_mode);
-    const Fd fd(::openat(folder, name.c_str(), kOpenEntry));
-    if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return errno_error(errno, shown(relative));
+    const UniqueFd fd(::openat(folder, name.c_str(), kOpenEntry));
+    if (!fd || ::fstat(fd.get(), &status) != 0) return errno_error(errno, shown(relative));
     if (S_ISDIR(status.st_mode)) {
       entries_.push_back({relative, 'd', 0, ""});
       return walk(fd.get(), relative, depth + 1);
@@ -163,8 +163,8 @@ class Digester {
 Result<void> sync_parent(const std::string& path) {
   std::string parent = std::filesystem::path(path).parent_path().native();
   if (parent.empty()) parent = ".";
-  const Fd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return errno_error(errno, parent);
+  const UniqueFd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return errno_error(errno, parent);
   return sync_fd(folder.get(), parent);
 }
 
@@ -179,8 +179,8 @@ Result<std::optional<std::string>> digest_path(const DigestOptions& options,
   }
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
     return special_file(path, status.st_mode);
-  const Fd fd(::open(path.c_str(), kOpenEntry & ~O_NOFOLLOW));
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return errno_error(errno, path);
+  const UniqueFd fd(::open(path.c_str(), kOpenEntry & ~O_NOFOLLOW));
+  if (!fd || ::fstat(fd.get(), &status) != 0) return errno_error(errno, path);
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
     return special_file(path, status.st_mode);
   CR_TRY(std::string digest, Digester(options, path, sync).digest(fd.get(), status));

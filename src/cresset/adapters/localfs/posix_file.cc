@@ -7,18 +7,6 @@
 
 namespace cresset::localfs {
 
-Fd& Fd::operator=(Fd&& other) noexcept {
-  if (this != &other) {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-void Fd::close() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 std::string_view type_name(mode_t mode) {
   switch (mode & S_IFMT) {
     case S_IFREG:
@@ -45,10 +33,10 @@ Error special_file(std::string_view path, mode_t mode) {
                     type_name(mode));
 }
 
-Result<std::optional<Fd>> open_file(const std::string& path) {
+Result<std::optional<UniqueFd>> open_file(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    if (is_absent(errno)) return std::optional<Fd>();
+    if (is_absent(errno)) return std::optional<UniqueFd>();
     return errno_error(errno, path);
   }
   if (!S_ISREG(status.st_mode)) {
@@ -56,9 +44,9 @@ Result<std::optional<Fd>> open_file(const std::string& path) {
                       type_name(status.st_mode));
   }
   // O_NONBLOCK: should a fifo have taken the file's place since, this does not wait for its writer.
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd.valid()) {
-    if (is_absent(errno)) return std::optional<Fd>();
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    if (is_absent(errno)) return std::optional<UniqueFd>();
     return errno_error(errno, path);
   }
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, path);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cresset/adapters/posix/folders.h"
+#include "cresset/adapters/posix/unique_fd.h"
 #include "cresset/adapters/posix/write_all.h"
 #include "cresset/base/result.h"
 
@@ -19,25 +20,8 @@ namespace cresset::localfs {
 using posix::is_absent;
 using posix::list_names;
 using posix::temporary_sibling;
+using posix::UniqueFd;
 using posix::write_all;
-
-// Owns a descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() { close(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept;
-
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool valid() const { return fd_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  void close();
-  int fd_ = -1;
-};
 
 // "a folder", "a socket" …
 std::string_view type_name(mode_t mode);
@@ -46,7 +30,7 @@ std::string_view type_name(mode_t mode);
 Error special_file(std::string_view path, mode_t mode);
 // Follows links to a regular file and opens it for reading; nothing when there is none.
 // kFailedPrecondition for anything that is not a regular file.
-Result<std::optional<Fd>> open_file(const std::string& path);
+Result<std::optional<UniqueFd>> open_file(const std::string& path);
 
 // As much as there is, at most `size` bytes; `what` names the file in errors.
 Result<std::size_t> read_some(int fd, char* buffer, std::size_t size, std::string_view what);
