@@ -174,12 +174,15 @@ def test_a_new_home_on_a_full_disk(tmp_path):
         program.stop_everything()
 
 
-def test_a_read_only_home(disk, tmp_path):
+@pytest.mark.parametrize("doubt", ["as written", "of an earlier program"])
+def test_a_read_only_home(disk, tmp_path, doubt):
     """It can be looked at; what would change it says why it cannot."""
     file = chain(tmp_path, (MAKE, "true"))
     open_gates(tmp_path)
     run = disk.run(file)
     disk.stop_everything()
+    if doubt != "as written":
+        (disk.home / "cresset.db-doubt").unlink()
     remount(disk.disk, "ro")
     try:
         for arguments in (["run", file], ["rm", run.id], ["gc"]):

@@ -90,7 +90,10 @@ int DoubtFile::write(std::size_t place, std::uint64_t number) {
 Result<bool> DoubtFile::is_doubtful() {
   if (const int rc = open(); rc != SQLITE_OK) {
     Error error = failure(rc);
-    if (error.code == Code::kPermissionDenied || error.reason == kDiskFull) return false;
+    // It may not be written, or not even be made: then there is none.
+    if (error.code == Code::kPermissionDenied || error.code == Code::kNotFound ||
+        error.reason == kDiskFull)
+      return false;
     return error;
   }
   CR_TRY(const Numbers numbers, read());
