@@ -31,7 +31,7 @@ class Ban:
 
 CPP_BANS = (
     Ban(
-        r"_clock::now\(|\b(clock_gettime|gettimeofday|timespec_get|std::time)\(",
+        r"_clock::now\(|\b(clock_gettime|gettimeofday|timespec_get|std::time)\(|\btime\((nullptr|NULL|0)\)",
         "take the instant as an argument, or ask ports/clock.h",
         (
             "src/cresset/adapters/posix/system_clock.cc",

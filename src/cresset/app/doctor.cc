@@ -27,7 +27,8 @@ std::string resume_help(const model::RunId& run) {
 }
 
 bool agrees(const ports::RunRecord& record, const dag::Plan& plan) {
-  return record.state == plan.state() && record.finished_at == plan.finished_at();
+  return record.state == plan.state() && record.started_at == plan.started_at() &&
+         record.finished_at == plan.finished_at();
 }
 
 }  // namespace
@@ -148,9 +149,12 @@ Result<std::optional<Finding>> RunService::examine_run(const ports::RunRecord& l
                     "put them back from a backup; the run's results do not need them"});
   }
   if (!agrees(loaded->record, *loaded->plan)) {
-    Finding finding{"run", Verdict::kBad,
-                    fmt::format("run {} is listed as {}, and its events say {}", id,
-                                to_string(loaded->record.state), to_string(loaded->plan->state())),
+    const std::string what =
+        loaded->record.state == loaded->plan->state()
+            ? fmt::format("run {} is listed with other times than its events say", id)
+            : fmt::format("run {} is listed as {}, and its events say {}", id,
+                          to_string(loaded->record.state), to_string(loaded->plan->state()));
+    Finding finding{"run", Verdict::kBad, what,
                     "`cresset doctor --deep --repair` takes what the events say"};
     if (is_final(loaded->record.state) && !is_final(loaded->plan->state())) {
       finding.help = fmt::format(

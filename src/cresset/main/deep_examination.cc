@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 
@@ -23,7 +23,7 @@ using Verdict = cli::Check::Verdict;
 
 constexpr std::int64_t kJournalBytesMax = std::int64_t{1} << 30;
 // No writer of ours is busy with one file for so long.
-constexpr std::time_t kAbandonedAfter = std::time_t{24} * 60 * 60;
+constexpr std::int64_t kAbandonedAfter = 24 * 60 * 60;  // seconds
 
 bool is_temporary(const std::string& name) {
   return name.starts_with(".tmp-") || name.ends_with(".new");
@@ -37,7 +37,7 @@ bool is_half_unpacked(const std::string& name) {
 }
 
 // Where our own writers put files; below artifacts/ names are the steps' own.
-std::vector<std::string> abandoned(const app::Home& home) {
+std::vector<std::string> abandoned(const app::Home& home, WallTime now) {
   std::vector<std::string> folders = {home.root(), home.keeper_dir(), home.digests_dir(),
                                       home.runtime_dir(), home.envs_dir()};
   std::error_code error;
@@ -47,7 +47,7 @@ std::vector<std::string> abandoned(const app::Home& home) {
     folders.push_back(run->path().native() + "/src");
   }
   std::vector<std::string> out;
-  const std::time_t now = ::time(nullptr);
+  const auto seconds_now = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   for (const std::string& folder : folders) {
     std::error_code absent;
     for (fs::directory_iterator at(folder, absent), end; !absent && at != end;
@@ -56,7 +56,7 @@ std::vector<std::string> abandoned(const app::Home& home) {
       const bool half = folder == home.runtime_dir() && is_half_unpacked(name);
       struct stat info{};
       if (!half && !is_temporary(name)) continue;
-      if (::lstat(at->path().c_str(), &info) != 0 || now - info.st_mtime < kAbandonedAfter)
+      if (::lstat(at->path().c_str(), &info) != 0 || seconds_now - info.st_mtime < kAbandonedAfter)
         continue;
       out.push_back(at->path().native());
     }
@@ -98,9 +98,9 @@ std::vector<Check> examine_keeper(const app::Home& home) {
            "lost"}};
 }
 
-Result<std::vector<Check>> examine_temporaries(const app::Home& home, bool repair) {
+Result<std::vector<Check>> examine_temporaries(const app::Home& home, WallTime now, bool repair) {
   std::vector<Check> out;
-  for (const std::string& path : abandoned(home)) {
+  for (const std::string& path : abandoned(home, now)) {
     Check check{"leftover", Verdict::kWarning, path + " is what a writer that died has left",
                 "`--repair` removes it"};
     if (repair) {

@@ -13,6 +13,7 @@ namespace cresset::app_main {
 std::vector<cli::Check> examine_database(sqlite::SqliteStore& store);
 std::vector<cli::Check> examine_keeper(const app::Home& home);
 // Files of writers that died. `repair` removes those that no writer can still be busy with.
-Result<std::vector<cli::Check>> examine_temporaries(const app::Home& home, bool repair);
+Result<std::vector<cli::Check>> examine_temporaries(const app::Home& home, WallTime now,
+                                                    bool repair);
 
 }  // namespace cresset::app_main

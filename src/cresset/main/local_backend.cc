@@ -390,7 +390,8 @@ Result<std::vector<cli::Check>> LocalBackend::examine_deep(bool repair,
   } else {
     out.push_back({"runs", cli::Check::Verdict::kBad, found.error().text(), ""});
   }
-  CR_TRY(std::vector<cli::Check> temporaries, examine_temporaries(home_, repair));
+  CR_TRY(std::vector<cli::Check> temporaries,
+         examine_temporaries(home_, clock_.wall_now(), repair));
   std::ranges::move(temporaries, std::back_inserter(out));
   return out;
 }
