@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ namespace cresset::sim {
 namespace {
 
 constexpr std::size_t kTextBytes = 2500;
+constexpr int kLookMillis = 1000;
+constexpr std::chrono::minutes kWorldMax{5};
 
 // What a worker says: short enough to be written to a pipe in one piece.
 struct Report {
@@ -35,19 +38,23 @@ void send(int pipe, const Report& report) {
   CHECK(written == static_cast<ssize_t>(sizeof report));
 }
 
+std::string text_of_death(int status, bool hangs) {
+  if (!WIFSIGNALED(status))
+    return fmt::format("the world ended its process with status {}", WEXITSTATUS(status));
+  if (hangs && WTERMSIG(status) == SIGKILL)
+    return fmt::format("the world did not end within {} minutes", kWorldMax.count());
+  return fmt::format("the world died of signal {} ({})", WTERMSIG(status),
+                     ::strsignal(WTERMSIG(status)));
+}
+
 // One world; nothing when all promises were kept.
 std::optional<std::string> run_world(std::uint64_t seed, Totals& totals) {
   WorldOptions options;
   options.seed = seed;
   World world(std::move(options));
-  std::optional<std::string> what;
-  try {
-    world.run();
-  } catch (const Violation& violation) {
-    what = violation.what();
-  }
+  const std::optional<Violation> broken = world.try_run();
   totals += world.totals();
-  return what;
+  return broken ? std::optional<std::string>(broken->what()) : std::nullopt;
 }
 
 class Worker {
@@ -118,9 +125,23 @@ CampaignResult run_campaign(const CampaignOptions& options, ports::Clock& clock,
   ::close(pipe[1]);
   CampaignResult result;
   std::vector<std::uint64_t> at(options.jobs, options.first_seed);
+  std::vector<TimePoint> heard(options.jobs, begin);
+  std::vector<bool> hangs(options.jobs, false);
+  const auto end_what_hangs = [&] {
+    for (unsigned number = 0; number < options.jobs; ++number) {
+      if (clock.now() - heard[number] < kWorldMax || hangs[number]) continue;
+      hangs[number] = true;
+      ::kill(workers[number], SIGKILL);
+    }
+  };
   TimePoint told = begin;
   Report report;
-  while (::read(pipe[0], &report, sizeof report) == static_cast<ssize_t>(sizeof report)) {
+  while (true) {
+    end_what_hangs();
+    pollfd waiting{pipe[0], POLLIN, 0};
+    if (::poll(&waiting, 1, kLookMillis) == 0) continue;
+    if (::read(pipe[0], &report, sizeof report) != static_cast<ssize_t>(sizeof report)) break;
+    heard[report.worker] = clock.now();
     at[report.worker] = report.seed;
     result.next_seed = std::max(result.next_seed, report.seed + 1);
     if (report.kind == Report::Kind::kFound)
@@ -140,10 +161,8 @@ CampaignResult run_campaign(const CampaignOptions& options, ports::Clock& clock,
     int status = 0;
     ::waitpid(workers[number], &status, 0);
     const bool stopped_by_us = result.findings.size() >= options.findings_max;
-    if (WIFSIGNALED(status) && !stopped_by_us)
-      result.findings.push_back(
-          {at[number], fmt::format("the world died of signal {} ({})", WTERMSIG(status),
-                                   ::strsignal(WTERMSIG(status)))});
+    if (status != 0 && !stopped_by_us)
+      result.findings.push_back({at[number], text_of_death(status, hangs[number])});
   }
   std::ranges::sort(result.findings, {}, &Finding::seed);
   return result;

@@ -46,14 +46,6 @@ std::optional<Strike> parse_strike(std::string_view text) {
   return std::nullopt;
 }
 
-World world_of(const std::shared_ptr<const Sketch>& sketch, bool on_disk) {
-  WorldOptions options;
-  options.sketch = sketch;
-  options.quiet = true;
-  options.on_disk = on_disk;
-  return World(std::move(options));
-}
-
 }  // namespace
 
 std::string to_string(const std::deque<Strike>& plan) {
@@ -82,21 +74,20 @@ std::optional<std::deque<Strike>> parse_plan(std::string_view text) {
 
 // How far it came until all had ended.
 World::Extent Exhaustion::try_plan(Exhausted& out, const std::shared_ptr<const Sketch>& sketch,
-                                   std::deque<Strike> plan, bool on_disk) {
+                                   std::deque<Strike> plan, bool on_disk,
+                                   const std::function<void(const World&)>& look) {
   WorldOptions options;
   options.sketch = sketch;
   options.quiet = true;
   options.plan = plan;
   options.on_disk = on_disk;
   World world(std::move(options));
-  try {
-    world.run();
-    if (world.totals().ledger.exact_ends == 0) throw Violation("nothing was compared");
-  } catch (const Violation& violation) {
-    broken_.push_back({out.pipeline, std::move(plan), violation.what()});
-  }
+  std::optional<Violation> broken = world.try_run();
+  if (!broken && world.totals().ledger.exact_ends == 0) broken = Violation("nothing was compared");
+  if (broken) broken_.push_back({out.pipeline, std::move(plan), broken->what()});
   ++out.worlds;
   out.totals += world.totals();
+  if (look) look(world);
   return world.extent();
 }
 
@@ -104,12 +95,14 @@ Exhausted Exhaustion::exhaust(const std::string& name, const Sketch& sketch) {
   const auto shared = std::make_shared<const Sketch>(sketch);
   Exhausted out;
   out.pipeline = name;
-  out.calls = try_plan(out, shared, {}).calls;
-  World undisturbed = world_of(shared, false);
-  undisturbed.run();
+  std::vector<std::uint64_t> writes;
+  std::vector<std::uint64_t> halves;
+  const auto look = [&](const World& undisturbed) {
+    writes = undisturbed.writes();
+    halves = undisturbed.halves();
+  };
+  out.calls = try_plan(out, shared, {}, false, look).calls;
   const auto is_late = [&out](std::uint64_t call) { return call >= out.calls; };
-  std::vector<std::uint64_t> writes = undisturbed.writes();
-  std::vector<std::uint64_t> halves = undisturbed.halves();
   std::erase_if(writes, is_late);
   std::erase_if(halves, is_late);
   out.writes = writes.size();
@@ -140,11 +133,11 @@ Exhausted Exhaustion::exhaust_disk(const std::string& name, const Sketch& sketch
   const auto shared = std::make_shared<const Sketch>(sketch);
   Exhausted out;
   out.pipeline = name;
-  out.disk_operations = try_plan(out, shared, {}, true).disk_operations;
-  World undisturbed = world_of(shared, true);
-  undisturbed.run();
+  std::vector<std::uint64_t> all_writes;
+  const auto look = [&](const World& undisturbed) { all_writes = undisturbed.disk_writes(); };
+  out.disk_operations = try_plan(out, shared, {}, true, look).disk_operations;
   std::set<std::uint64_t> writes;
-  for (const std::uint64_t number : undisturbed.disk_writes()) {
+  for (const std::uint64_t number : all_writes) {
     if (number <= out.disk_operations) writes.insert(number);
   }
   out.disk_writes = writes.size();

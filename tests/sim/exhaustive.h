@@ -44,8 +44,10 @@ class Exhaustion {
   [[nodiscard]] const std::vector<Broken>& broken() const { return broken_; }
 
  private:
+  // `look` sees the world after its end.
   World::Extent try_plan(Exhausted& out, const std::shared_ptr<const Sketch>& sketch,
-                         std::deque<Strike> plan, bool on_disk = false);
+                         std::deque<Strike> plan, bool on_disk = false,
+                         const std::function<void(const World&)>& look = {});
 
   bool pairs_;
   std::vector<Broken> broken_;

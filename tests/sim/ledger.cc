@@ -54,11 +54,13 @@ std::vector<std::pair<std::string, std::string>> loops_of(const std::string& pat
   return loops;
 }
 
-bool is_retry(const ports::StoredEvent& event) {
+bool is_event(const ports::StoredEvent& event, std::string_view wanted) {
   const Result<Value> parsed = text::parse_json(event.payload);
   const Value* kind = parsed ? parsed->find("event") : nullptr;
-  return kind != nullptr && kind->is_string() && kind->as_string() == "retry";
+  return kind != nullptr && kind->is_string() && kind->as_string() == wanted;
 }
+
+bool is_retry(const ports::StoredEvent& event) { return is_event(event, "retry"); }
 
 // A retry keeps what has succeeded, but for what waits for something that it does again.
 void keep_what_is_done(RunEntry& entry) {
@@ -213,6 +215,12 @@ void Ledger::committed(const model::RunId& run, const ports::Commit& commit) {
       violate(*entry, "event {} follows event {}", event.seq, entry->seq - 1);
     take_event(*entry, event);
   }
+  // A retry takes away what the generation before it was told.
+  const auto answers = [](const ports::StoredEvent& event) {
+    return is_event(event, "cancel") || is_event(event, "kill") || is_retry(event);
+  };
+  if (commit.commands_taken > 0 && std::ranges::none_of(commit.events, answers))
+    violate(*entry, "takes a command away without an answer");
   if (!commit.record) return;
   const bool reopened = is_final(entry->state) && !is_final(commit.record->state);
   if (is_final(entry->state) && !reopened && commit.record->state != entry->state)

@@ -106,6 +106,15 @@ TEST_F(LedgerTest, ACancelNeedsSomebodyWhoAskedForIt) {
   EXPECT_EQ(violated_by([&] { commit({R"({"event":"cancel"})"}); }), "nothing");
 }
 
+TEST_F(LedgerTest, ACommandGoesWithItsAnswer) {
+  ledger.cancel_asked(run);
+  ports::Commit taken;
+  taken.commands_taken = 1;
+  EXPECT_THAT(violated_by([&] { ledger.committed(run, taken); }), HasSubstr("without an answer"));
+  taken.events.push_back({1, {}, R"({"event":"cancel"})"});
+  EXPECT_EQ(violated_by([&] { ledger.committed(run, taken); }), "nothing");
+}
+
 TEST_F(LedgerTest, WhoInterruptsARetryCancelsWhatItBegins) {
   commit({}, model::State::kFailed);
   Ledger::interrupted(*ledger.find(run));

@@ -1,13 +1,17 @@
 #include <fmt/core.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "cresset/adapters/posix/system_clock.h"
 #include "cresset/adapters/posix/system_random.h"
+#include "cresset/base/check.h"
 #include "sim/exhaustive.h"
 #include "sim/generate.h"
 #include "sim/ir.h"
@@ -96,6 +100,21 @@ bool shrink_world(std::uint64_t seed, std::chrono::seconds at_most, const std::s
   return false;
 }
 
+// In a process of its own: a world may take the one that it is in with it.
+void shrink_apart(std::uint64_t seed, std::chrono::seconds at_most) {
+  std::fflush(stdout);
+  const pid_t child = ::fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    shrink_world(seed, at_most, {});
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (status != 0) fmt::print("  the process ended with it: replay the world as it is\n");
+}
+
 int run_worlds(Worlds& asked) {
   if (asked.worlds > 0) asked.options.worlds = asked.worlds;
   if (asked.seconds > 0) asked.options.seconds = std::chrono::seconds(asked.seconds);
@@ -110,36 +129,32 @@ int run_worlds(Worlds& asked) {
   for (const Finding& finding : result.findings)
     fmt::print("\nseed {}: {}\n  replay: cresset-sim replay --log --seed {}\n", finding.seed,
                finding.what, finding.seed);
+  write_file(asked.json, to_json(result, {}));
   if (!result.findings.empty() && asked.shrink_seconds > 0) {
     fmt::print("\nseed {} with less:\n", result.findings.front().seed);
-    shrink_world(result.findings.front().seed, std::chrono::seconds(asked.shrink_seconds), {});
+    shrink_apart(result.findings.front().seed, std::chrono::seconds(asked.shrink_seconds));
   }
-  write_file(asked.json, to_json(result, {}));
   return conclude(result.findings.empty());
 }
 
 int run_one(WorldOptions options, bool log) {
   const std::string plan = to_string(options.plan);
-  options.keeps_text = log;
-  World world(std::move(options));
-  int status = 0;
-  std::string what;
-  try {
-    world.run();
-  } catch (const Violation& violation) {
-    what = violation.what();
-    status = kFound;
+  if (log) {
+    // A world may take the process with it: each line is out before the next.
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+    options.on_line = [](std::string_view line) { fmt::print("{}", line); };
   }
-  if (log) fmt::print("{}", world.trace().text());
-  if (status == 0 && world.is_plan_left()) {
+  World world(std::move(options));
+  const std::optional<Violation> broken = world.try_run();
+  if (!broken && world.is_plan_left()) {
     fmt::print(stderr,
                "not all of {} happened: this world has {} calls and {} operations of a disk\n",
                plan, world.extent().calls, world.extent().disk_operations);
     return kBadUse;
   }
-  fmt::print("{}digest of the log: {:016x}\n", what.empty() ? "" : what + "\n",
-             world.trace().digest());
-  return status;
+  if (broken) fmt::print("{}\n", broken->what());
+  fmt::print("digest of the log: {:016x}\n", world.trace().digest());
+  return broken ? kFound : 0;
 }
 
 int replay(const Replay& asked) {

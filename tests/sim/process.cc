@@ -61,9 +61,16 @@ Process::Process(Stage& its_stage, ProcessId its_id, Errand errand)
       executor_(*this),
       files_(*this),
       environments_([this] { wake(); }),
-      service_(app::Home(kHome),
-               {stage.clock, *this, *this, store_, executor_, files_, environments_,
-                [] { return Result<std::string>(runtime_folder()); }}),
+      service_(app::Home(kHome), {stage.clock,
+                                  *this,
+                                  *this,
+                                  store_,
+                                  executor_,
+                                  files_,
+                                  environments_,
+                                  [] { return Result<std::string>(runtime_folder()); },
+                                  {},
+                                  stage.changes_max}),
       fiber_([this] { carry_out(); }) {
   environments_.add_program(std::string(kProgram), {"/usr/bin/step", "step 1"});
   stage.note(id, to_string(errand_.kind), errand_.entry ? errand_.entry->id.str() : "");

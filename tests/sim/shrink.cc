@@ -23,13 +23,7 @@ std::optional<Violation> broken_by(std::uint64_t seed,
   WorldOptions options;
   options.seed = seed;
   options.sketch = sketch;
-  World world(std::move(options));
-  try {
-    world.run();
-  } catch (const Violation& violation) {
-    return violation;
-  }
-  return std::nullopt;
+  return World(std::move(options)).try_run();
 }
 
 // Of the worlds that break a promise, the first that breaks the one of that kind, else the first.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cresset/app/run_service.h"
 #include "cresset/ports/testing/memory_files.h"
 #include "cresset/ports/testing/scripted_executor.h"
 #include "cresset/ports/testing/sim_clock.h"
@@ -46,12 +47,12 @@ inline bool is_at_disk(Strike::How how) { return how >= Strike::How::kDiskBefore
 // What all processes of a world share and none of them takes along when it dies: the machine with
 // its keeper, the disk, the calendar; and what watches over them.
 struct Stage {
-  Stage(std::uint64_t seed, const FaultRates& rates, bool on_disk, bool keeps_text)
+  Stage(std::uint64_t seed, const FaultRates& rates, bool on_disk, Trace::OnLine on_line)
       : faults(seed, rates),
         order(seed, "order"),
         ids(seed, "ids"),
         disk_random(seed, "disk"),
-        trace(keeps_text),
+        trace(std::move(on_line)),
         store(on_disk ? make_disk_store(disk_random) : make_memory_store()) {}
 
   Faults faults;
@@ -66,6 +67,8 @@ struct Stage {
   StoreFaults store_faults;
   ProcessId next_observer = kObservers;
   Ledger ledger{clock};
+
+  std::size_t changes_max = app::RunService::Ports::kChangesMax;
 
   bool disk_full = false;
   bool disk_full_met = false;

@@ -16,7 +16,11 @@ SECONDS = int(os.environ.get("CRESSET_SIM_SECONDS", "25"))
 
 def sim(*words, program=SIMULATOR):
     return subprocess.run(
-        [str(word) for word in (program, *words)], capture_output=True, text=True, check=False
+        [str(word) for word in (program, *words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
     )
 
 

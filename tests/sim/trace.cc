@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include <string>
 
 namespace cresset::sim {
 
@@ -12,10 +12,10 @@ void Trace::note(TimePoint now, std::uint64_t who, std::string_view what, std::s
   mix(who);
   mix(what);
   mix(detail);
-  if (!keeps_text_) return;
+  if (!on_line_) return;
   const std::string name = who == 0 ? std::string("world") : fmt::format("process {}", who);
-  fmt::format_to(std::back_inserter(text_), "{:>6}.{:06} {:<12} {}{}{}\n", micros / 1'000'000,
-                 micros % 1'000'000, name, what, detail.empty() ? "" : " ", detail);
+  on_line_(fmt::format("{:>6}.{:06} {:<12} {}{}{}\n", micros / 1'000'000, micros % 1'000'000, name,
+                       what, detail.empty() ? "" : " ", detail));
 }
 
 // FNV-1a, 64 bits.

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "cresset/base/time.h"
 
@@ -12,22 +13,22 @@ namespace cresset::sim {
 // as lines of text when somebody wants to read them.
 class Trace {
  public:
-  explicit Trace(bool keeps_text) : keeps_text_(keeps_text) {}
+  using OnLine = std::function<void(std::string_view line)>;  // with its end
+
+  // `on_line`: at once; nothing = nobody reads them.
+  explicit Trace(OnLine on_line) : on_line_(std::move(on_line)) {}
 
   // `who` is a process, 0 for what lies outside of them.
   void note(TimePoint now, std::uint64_t who, std::string_view what, std::string_view detail = {});
 
-  [[nodiscard]] bool keeps_text() const { return keeps_text_; }
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
-  [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
   void mix(std::string_view text);
   void mix(std::uint64_t number);
 
-  bool keeps_text_;
+  OnLine on_line_;
   std::uint64_t digest_ = 0xcbf29ce484222325;
-  std::string text_;
 };
 
 }  // namespace cresset::sim

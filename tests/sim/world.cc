@@ -41,6 +41,15 @@ StoreFaults store_faults_of(const WorldOptions& options) {
   return faults;
 }
 
+// An event that changes very many tasks is rare here, and a turn of its own to an engine.
+std::size_t changes_max_of(const WorldOptions& options) {
+  constexpr double kShare = 0.2;
+  constexpr std::size_t kFew = 2;
+  if (options.quiet || !SeededRandom(options.seed, "changes").chance(kShare))
+    return app::RunService::Ports::kChangesMax;
+  return kFew;
+}
+
 }  // namespace
 
 Totals& Totals::operator+=(const Totals& other) {
@@ -76,7 +85,7 @@ std::uint64_t Totals::fault_count() const {
 
 World::World(WorldOptions options)
     : options_(std::move(options)),
-      stage_(options_.seed, rates_of(options_), is_on_disk(options_), options_.keeps_text),
+      stage_(options_.seed, rates_of(options_), is_on_disk(options_), options_.on_line),
       users_(options_.seed, "users") {
   stage_.plan = options_.plan;
   if (!stage_.plan.empty() && is_at_disk(stage_.plan.front().how)) {
@@ -87,12 +96,24 @@ World::World(WorldOptions options)
                          : strike.how == Strike::How::kDiskDuring ? SimDisk::When::kDuring
                                                                   : SimDisk::When::kAfter);
   }
+  stage_.changes_max = changes_max_of(options_);
   stage_.store_faults = store_faults_of(options_);
   stage_.store->set_faults(stage_.store_faults);
   stage_.machine.set_script([this](const ports::StartSpec& spec) { return script_for(spec); });
   stage_.machine.set_watch(
       {[this](const ports::StartSpec& spec) { began(spec); },
        [this](const ports::StartSpec& spec, const ports::Exit& exit) { gone(spec, exit); }});
+}
+
+std::optional<Violation> World::try_run() {
+  try {
+    run();
+  } catch (const Violation& violation) {
+    return violation;
+  } catch (const std::exception& error) {
+    return Violation("nobody caught an exception: {}", error.what());
+  }
+  return std::nullopt;
 }
 
 void World::run() {

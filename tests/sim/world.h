@@ -21,7 +21,7 @@ struct WorldOptions {
   // One run, one user, no faults but those planned.
   bool quiet = false;
   std::deque<Strike> plan;
-  bool keeps_text = false;
+  Trace::OnLine on_line;  // of its log
   // The real store on a simulated disk, or one in memory; as the seed says when absent.
   std::optional<bool> on_disk;
 };
@@ -53,6 +53,8 @@ class World {
 
   // Throws a Violation when a promise is broken. Once.
   void run();
+  // The same, and what was broken, if anything: an exception that nobody catches is that, too.
+  std::optional<Violation> try_run();
 
   [[nodiscard]] Totals totals();
   [[nodiscard]] const Trace& trace() const { return stage_.trace; }

@@ -12,7 +12,6 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(100);
 // How long an event may wait for others to be committed with.
 constexpr Duration kCommitDelay = std::chrono::milliseconds(20);
-constexpr std::size_t kBriefsMax = 4096;
 constexpr Duration kCommandPoll = std::chrono::milliseconds(150);
 
 void note_known(dag::Event& event, WallTime at) {
@@ -38,7 +37,7 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
   forget_what_ended();
   effects_ = plan_->outstanding();
   dispatch();
-  if (plan_->state() == model::State::kPending) inbox_.push_back({dag::Submitted{}, {}});
+  if (plan_->state() == model::State::kPending) tell_inbox(dag::Submitted{});
   while (true) {
     take_interrupts(interrupts);
     CR_TRY_VOID(take_commands());
@@ -48,8 +47,6 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
       observer.on_waiting(*plan_, wait.task, wait.for_what);
     for (const std::string& notice : harvest.notices) observer.on_notice(notice);
     take_in_order(std::move(harvest.events));
-    std::ranges::move(harvest.records, std::back_inserter(commit_.steps));
-    std::ranges::move(harvest.ended, std::back_inserter(ended_));
     apply_inbox();
     if (is_commit_due()) {
       CR_TRY_VOID(commit(observer));
@@ -67,7 +64,11 @@ void Engine::take_in_order(std::vector<Steps::TimedEvent> events) {
   std::multimap<WallTime, Steps::TimedEvent> by_time;
   for (Steps::TimedEvent& item : events)
     by_time.emplace(item.at.value_or(WallTime::max()), std::move(item));
-  for (auto& [at, item] : by_time) inbox_.push_back(std::move(item));
+  for (auto& [at, item] : by_time) inbox_.push_back({std::move(item)});
+}
+
+void Engine::tell_inbox(dag::Event event, std::uint64_t command) {
+  inbox_.push_back({{std::move(event)}, command});
 }
 
 // None is stored with a time before that of the one before it.
@@ -77,11 +78,11 @@ void Engine::apply_inbox() {
   const WallTime now = run_now();
   // One that changed very many tasks is committed and told before another may change them again.
   while (!inbox_.empty() && many_changes_.empty()) {
-    Steps::TimedEvent item = std::move(inbox_.front());
+    News news = std::move(inbox_.front());
     inbox_.pop_front();
-    const WallTime at = std::max(item.at.value_or(now), plan_->latest());
-    if (at < now) note_known(item.event, now);
-    apply(item.event, at);
+    const WallTime at = std::max(news.what.at.value_or(now), plan_->latest());
+    if (at < now) note_known(news.what.event, now);
+    apply(std::move(news), at);
   }
 }
 
@@ -119,20 +120,24 @@ void Engine::tell(RunObserver& observer) {
   const std::vector<dag::TaskOrdinal> many = std::exchange(many_changes_, {});
   for (std::size_t next = 0; next < many.size();) {
     std::vector<dag::TaskBrief> briefs;
-    for (; next < many.size() && briefs.size() < kBriefsMax; ++next)
+    for (; next < many.size() && briefs.size() < ports_.changes_max; ++next)
       briefs.push_back(plan_->brief(many[next]));
     observer.on_changes(*plan_, briefs);
   }
 }
 
-void Engine::apply(const dag::Event& event, WallTime at) {
+void Engine::apply(News news, WallTime at) {
+  const dag::Event& event = news.what.event;
+  if (news.what.record) commit_.steps.push_back(*std::move(news.what.record));
+  if (news.what.ended) ended_.push_back(*std::move(news.what.ended));
+  if (news.command > 0) commit_.commands_taken = news.command;
   commit_.events.push_back({++seq_, at, encode_event(event, home_)});
   if (const auto* hit = std::get_if<dag::CacheHit>(&event);
       hit != nullptr && !hit->outputs.artifacts.empty())
     commit_.uses.push_back(hit->from);
   dag::StepResult result = plan_->step(event, at);
   std::ranges::move(result.effects, std::back_inserter(effects_));
-  if (result.changed.size() > kBriefsMax) {
+  if (result.changed.size() > ports_.changes_max) {
     many_changes_ = std::move(result.changed);
     return;
   }
@@ -173,15 +178,15 @@ void Engine::carry_out(const dag::Effect& effect) {
 void Engine::take_due_timers() {
   const TimePoint now = ports_.clock.now();
   while (!timers_.empty() && timers_.begin()->first <= now) {
-    inbox_.push_back({dag::TimerFired{timers_.begin()->second}, {}});
+    tell_inbox(dag::TimerFired{timers_.begin()->second});
     timers_.erase(timers_.begin());
   }
 }
 
 void Engine::take_interrupts(Interrupts& interrupts) {
   const int level = interrupts.level();
-  if (level >= 1 && interrupt_level_ < 1) inbox_.push_back({dag::CancelAsked{}, {}});
-  if (level >= 2 && interrupt_level_ < 2) inbox_.push_back({dag::KillAsked{}, {}});
+  if (level >= 1 && interrupt_level_ < 1) tell_inbox(dag::CancelAsked{});
+  if (level >= 2 && interrupt_level_ < 2) tell_inbox(dag::KillAsked{});
   interrupt_level_ = std::max(interrupt_level_, level);
 }
 
@@ -198,11 +203,10 @@ Result<void> Engine::take_commands() {
          ports_.steps.store.commands(record_.id, last_command_));
   for (const ports::StoredCommand& command : commands) {
     last_command_ = command.id;
-    commit_.commands_taken = command.id;
     if (command.command == ports::Command::kCancel) {
-      inbox_.push_back({dag::CancelAsked{}, {}});
+      tell_inbox(dag::CancelAsked{}, command.id);
     } else {
-      inbox_.push_back({dag::KillAsked{}, {}});
+      tell_inbox(dag::KillAsked{}, command.id);
     }
   }
   return {};

@@ -28,6 +28,7 @@ class Engine {
     ports::Clock& clock;
     ports::Reactor& reactor;
     Steps::Ports steps;
+    std::size_t changes_max;  // RunService::Ports
   };
 
   // `record` is the run's row as stored; `seq` the number of the last stored event; `plan` has been
@@ -50,7 +51,12 @@ class Engine {
   void tell(RunObserver& observer);
   [[nodiscard]] bool is_commit_due() const;
   Result<void> commit(RunObserver& observer);
-  void apply(const dag::Event& event, WallTime at);
+  struct News {
+    Steps::TimedEvent what;
+    std::uint64_t command = 0;  // of the store, that it answers; 0 = none
+  };
+  void tell_inbox(dag::Event event, std::uint64_t command = 0);
+  void apply(News news, WallTime at);
   [[nodiscard]] WallTime run_now() const;
   void forget_what_ended();
   void dispatch();
@@ -73,8 +79,9 @@ class Engine {
   std::uint64_t last_command_ = 0;
   TimePoint next_command_poll_{};
 
-  // What happened and was not applied yet.
-  std::deque<Steps::TimedEvent> inbox_;
+  // What happened and was not applied yet. What belongs to an event waits with it: nothing of it is
+  // stored, answered or forgotten before.
+  std::deque<News> inbox_;
   // What was applied and is not committed yet, and what follows from it.
   ports::Commit commit_;
   TimePoint commit_due_{};

@@ -314,7 +314,8 @@ Result<std::unique_ptr<dag::Plan>> RunService::own(Loaded loaded,
   const std::uint64_t first_job = ++engines_ << 32;
   Engine engine({ports_.clock,
                  ports_.reactor,
-                 {ports_.store, ports_.executor, ports_.files, ports_.environments, first_job}},
+                 {ports_.store, ports_.executor, ports_.files, ports_.environments, first_job},
+                 ports_.changes_max},
                 std::move(lease), std::move(loaded.plan), std::move(loaded.record), loaded.seq,
                 home_, std::move(loaded.options), std::move(runtime));
   CR_TRY_VOID(engine.run(observer, interrupts));

@@ -88,6 +88,9 @@ class RunService {
     // Whether what is at a path was there before the store was: that the store does not know it
     // says nothing then. Empty: nothing was.
     std::function<bool(const std::string& path)> predates_store{};
+    // An event that changes more tasks is stored, and told in parts of so many, before the next.
+    static constexpr std::size_t kChangesMax = 4096;
+    std::size_t changes_max = kChangesMax;
   };
   RunService(Home home, Ports ports);
 

@@ -104,7 +104,7 @@ void Steps::look_up(dag::TaskOrdinal task) {
   auto work = std::make_unique<Work>();
   work->serial = next_work_++;
   work->leaf = plan_.leaf(task);
-  auto miss = [this, task] { harvest_.events.push_back({dag::CacheMissed{task}, {}}); };
+  auto miss = [this, task] { harvest_.events.push_back({dag::CacheMissed{task}}); };
   auto key = cache_key(work->leaf);
   if (!key) return miss();
   keys_[task] = *key;
@@ -137,13 +137,11 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
     harvest_.notices.push_back(
         fmt::format("{} runs again: what it made in run {} is gone or was changed", work.leaf.path,
                     work.hit_from.str()));
-    harvest_.events.push_back({dag::CacheMissed{work.leaf.ordinal}, {}});
-    return finish(work);
+    return finish(work, dag::CacheMissed{work.leaf.ordinal});
   }
-  record(work, false);
-  harvest_.events.push_back(
-      {dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from}, {}});
-  finish(work);
+  auto record = take_record(work, false);
+  finish(work, dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from},
+         std::move(record));
 }
 
 const std::optional<dag::Lightweight>& Steps::lightweight(const dag::LeafTask& task) {
@@ -194,13 +192,14 @@ Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   return dag::make_cache_key(task, lightweight(task), tooling);
 }
 
-void Steps::record(const Work& work, bool reusable) {
+// What its task will be remembered by.
+std::optional<ports::StepRecord> Steps::take_record(const Work& work, bool reusable) {
   if (!work.leaf.cacheable || !std::holds_alternative<model::Container>(work.leaf.component->body))
-    return;
+    return std::nullopt;
   auto known = keys_.find(work.leaf.ordinal);
   if (known == keys_.end()) {
     auto key = cache_key(work.leaf);
-    if (!key) return;
+    if (!key) return std::nullopt;
     known = keys_.emplace(work.leaf.ordinal, *std::move(key)).first;
   }
   ports::StepRecord record;
@@ -210,8 +209,8 @@ void Steps::record(const Work& work, bool reusable) {
   record.parts = known->second.parts;
   record.reusable = reusable;
   if (reusable) record.outputs = text::to_json(codec::encode(work.outputs, home_.root()));
-  harvest_.records.push_back(std::move(record));
   keys_.erase(known);
+  return record;
 }
 
 // ---- Start ----
@@ -539,27 +538,24 @@ void Steps::take_tail(Work& work, const ports::FileAnswer& answer) {
 }
 
 void Steps::succeed(Work& work) {
-  record(work, true);
-  harvest_.events.push_back(
-      {dag::AttemptSucceeded{work.leaf.ordinal, work.attempt, std::move(work.outputs)},
-       work.ended_at});
-  finish(work);
+  auto record = take_record(work, true);
+  finish(work, dag::AttemptSucceeded{work.leaf.ordinal, work.attempt, std::move(work.outputs)},
+         std::move(record));
 }
 
 void Steps::fail(Work& work, model::Failure failure, bool permanent, bool lost) {
-  if (work.attempt == 0) {  // a cache look-up that could not be verified is a miss
-    harvest_.events.push_back({dag::CacheMissed{work.leaf.ordinal}, {}});
-    return finish(work);
-  }
-  if (!lost) record(work, false);
-  harvest_.events.push_back(
-      {dag::AttemptFailed{work.leaf.ordinal, work.attempt, std::move(failure), lost, permanent},
-       work.ended_at});
-  finish(work);
+  if (work.attempt == 0)  // a cache look-up that could not be verified is a miss
+    return finish(work, dag::CacheMissed{work.leaf.ordinal});
+  auto record = lost ? std::nullopt : take_record(work, false);
+  finish(work,
+         dag::AttemptFailed{work.leaf.ordinal, work.attempt, std::move(failure), lost, permanent},
+         std::move(record));
 }
 
-void Steps::finish(Work& work) {
-  if (work.executing) harvest_.ended.push_back(attempt_id(work));
+void Steps::finish(Work& work, dag::Event event, std::optional<ports::StepRecord> record) {
+  TimedEvent& told = harvest_.events.emplace_back(
+      TimedEvent{std::move(event), work.ended_at, std::move(record), {}});
+  if (work.executing) told.ended = attempt_id(work);
   if (work.queued) queue_.on_begun(*work.leaf.component);
   works_.erase(work.leaf.ordinal);
 }

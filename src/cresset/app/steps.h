@@ -43,7 +43,11 @@ class Steps {
   };
   struct TimedEvent {
     dag::Event event;
-    std::optional<WallTime> at;  // when it happened; nothing = now
+    std::optional<WallTime> at = {};  // when it happened; nothing = now
+    // To be committed with it.
+    std::optional<ports::StepRecord> record = {};
+    // To be forgotten by the executor once it is committed.
+    std::optional<model::AttemptId> ended = {};
   };
   struct Wait {
     dag::TaskOrdinal task = 0;
@@ -51,9 +55,6 @@ class Steps {
   };
   struct Harvest {
     std::vector<TimedEvent> events;
-    std::vector<ports::StepRecord> records;  // to be committed with the events
-    std::vector<model::AttemptId>
-        ended;  // to be forgotten by the executor once the events are committed
     std::vector<std::string> notices;
     std::vector<Wait> waits;
   };
@@ -105,7 +106,7 @@ class Steps {
   void digest_outputs(Work& work);
   void succeed(Work& work);
   void fail(Work& work, model::Failure failure, bool permanent, bool lost = false);
-  void finish(Work& work);
+  void finish(Work& work, dag::Event event, std::optional<ports::StepRecord> record = {});
 
   const std::optional<dag::Lightweight>& lightweight(const dag::LeafTask& task);
   Result<dag::CacheKey> cache_key(const dag::LeafTask& task);
@@ -114,7 +115,7 @@ class Steps {
   std::vector<std::pair<std::string, std::string>> environment_of(const Work& work,
                                                                   const dag::Launch& launch) const;
   model::AttemptId attempt_id(const Work& work) const;
-  void record(const Work& work, bool reusable);
+  std::optional<ports::StepRecord> take_record(const Work& work, bool reusable);
 
   const dag::Plan& plan_;
   Home home_;
