@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from harness.cresset import Cresset, eventually
 from harness.faults import keepers
+from harness.memory_group import memory_group
 from harness.warm import waiting_workers
 
 kfp = pytest.importorskip("kfp", reason="the SDK is not installed in this Python")
@@ -175,6 +176,25 @@ def test_ends_are_the_same(both, how):
     cold, warm = both(end, how=how, state=state)
     assert plain(warm.log) == plain(cold.log)
     assert plain(str(warm.error)) == plain(str(cold.error))
+
+
+@dsl.component
+def exhaust(group: str):
+    import os
+
+    with open(group, "w") as file:
+        file.write(str(os.getpid()))
+    print("begun", flush=True)
+    kept = []
+    for _ in range(1000):
+        kept.append(b"x" * (1 << 20))
+
+
+def test_running_out_of_memory_is_the_same(both):
+    with memory_group(100 << 20) as group:
+        for task in both(exhaust, group=str(group), state="FAILED"):
+            assert "begun" in task.log
+            assert "out of memory: the kernel killed it" in str(task.error)
 
 
 @dsl.component
@@ -420,7 +440,12 @@ def test_what_cannot_be_imported_ahead_runs_cold_and_is_said(cresset, compiled, 
         return "importing fickle failed: RuntimeError: not ahead of time" in said
 
     eventually(is_said, "the user is told why the step runs cold", timeout=60)
-    assert not cresset.run(file, "--python", python).task("uses-fickle").parameters["Output"]
+    run = cresset.run(file, "--python", python)
+    assert not run.task("uses-fickle").parameters["Output"]
+    told = cresset.json("explain", run.id, "uses-fickle")["notices"]
+    why = "starts cold: importing fickle failed: RuntimeError: not ahead of time"
+    assert told == [{"attempt": 1, "text": why}]
+    assert f"attempt 1: {why}" in cresset("explain", run.id, "uses-fickle").stdout
 
 
 COUNTS = """
