@@ -2,9 +2,10 @@
 """Makes tests/golden-homes/VERSION: a home as the program of that version writes it, with what it
 said of it. Run once for each released version, with that version's binary:
 
-    CRESSET_BINARY=$PWD/build/release/bin/cresset python3 tools/make_golden_home.py
+    CRESSET_BINARY=$PWD/build/release/bin/cresset python3 tools/make_golden_home.py [SUFFIX]
 
-It is refused for a version that is there already: a golden home never changes.
+It is refused for a version that is there already: a golden home never changes. A SUFFIX names what
+a version writes otherwise before its release.
 """
 
 import gzip
@@ -150,7 +151,7 @@ def main():
     folder.mkdir()
     cresset = Cresset(folder / "home")
     version = json.loads(cresset("version", "-o", "json").stdout)["version"]
-    target = ROOT / "tests/golden-homes" / version
+    target = ROOT / "tests/golden-homes" / "-".join([version, *sys.argv[1:]])
     if target.exists():
         sys.exit(f"{target.relative_to(ROOT)} is there: what a version wrote does not change")
     for name in ("LC_ALL", "LC_CTYPE"):

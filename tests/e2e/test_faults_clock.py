@@ -6,7 +6,7 @@ import sqlite3
 import struct
 import subprocess
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,15 @@ def at(text):
     return datetime.fromisoformat(text)
 
 
+def is_shifted(cresset, tmp_path, shift):
+    """Whether the program goes by the clock that was set: else these tests show nothing."""
+    pipeline = Pipeline("clock")
+    pipeline.task("step", pipeline.echo(), {"text": "now"})
+    created = cresset.run(pipeline.write(tmp_path / "clock.yaml")).view["created_at"]
+    off = (at(created) - datetime.now(UTC)).total_seconds() - shift
+    return abs(off) < 60
+
+
 def check(view, tmp_path):
     assert view["state"] == "SUCCEEDED"
     assert {task["name"]: task["attempts"] for task in view["tasks"]} == {"flaky": 2, "after": 1}
@@ -91,6 +100,7 @@ def test_a_clock_that_is_set_while_a_run_goes_on(cresset, tmp_path, flaky, shift
     stdout, stderr = engine.communicate(timeout=20)
     assert engine.returncode == 0, stderr
     check(one_object(stdout), tmp_path)
+    assert is_shifted(cresset, tmp_path, shift)
 
 
 @pytest.mark.parametrize("shift", [-HOUR, HOUR], ids=["back", "forward"])
@@ -105,3 +115,4 @@ def test_a_clock_that_is_set_while_no_engine_is_there(cresset, tmp_path, flaky, 
     cresset.set_clock(shift)
     outcome = cresset("resume", "latest", "-o", "json", timeout=20)
     check(one_object(outcome.stdout), tmp_path)
+    assert is_shifted(cresset, tmp_path, shift)

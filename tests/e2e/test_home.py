@@ -13,6 +13,7 @@ import time
 
 import pytest
 from harness.cresset import Cresset, eventually, one_object, path_of, text_of
+from harness.faults import FULL
 from harness.homes import maker
 from harness.pipelines import (
     INTEGER,
@@ -23,7 +24,7 @@ from harness.pipelines import (
     parameter,
 )
 
-KILLS = 25
+KILLS = 100 if FULL else 25
 
 
 @pytest.fixture
