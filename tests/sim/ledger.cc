@@ -342,6 +342,14 @@ void Ledger::executes(const ports::StartSpec& spec, const ports::testing::Memory
     violate(entry, "{} begins: {}", path, why);
 }
 
+void Ledger::forgotten(const std::vector<model::AttemptId>& attempts) {
+  for (const model::AttemptId& id : attempts) {
+    const RunEntry* entry = find(id.run);
+    if (entry != nullptr && !entry->ended.contains({id.task, id.attempt}))
+      violate(*entry, "attempt {}.{} is forgotten before its end is stored", id.task, id.attempt);
+  }
+}
+
 void Ledger::gone(const ports::StartSpec& spec) {
   RunEntry& entry = *find(spec.id.run);
   const std::string& path = entry.paths.at(spec.id.task);

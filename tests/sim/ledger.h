@@ -165,6 +165,8 @@ class Ledger {
   unsigned begins(const ports::StartSpec& spec);
   void executes(const ports::StartSpec& spec, const ports::testing::MemoryFiles& files);
   void gone(const ports::StartSpec& spec);
+  // Nobody will be told any more how they ended.
+  void forgotten(const std::vector<model::AttemptId>& attempts);
   void power_cut();
   [[nodiscard]] bool has_live_steps() const;
 

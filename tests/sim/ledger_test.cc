@@ -82,6 +82,13 @@ TEST_F(LedgerTest, AnAttemptEndsOnce) {
   EXPECT_THAT(violated_by([&] { commit({end}); }), HasSubstr("ended twice"));
 }
 
+TEST_F(LedgerTest, AnAttemptIsForgottenAfterItsEnd) {
+  EXPECT_THAT(violated_by([&] { ledger.forgotten({{run, 1, 1}}); }),
+              HasSubstr("forgotten before its end"));
+  commit({R"({"event":"failed","task":1,"attempt":1,"message":"x","log_tail":""})"});
+  EXPECT_EQ(violated_by([&] { ledger.forgotten({{run, 1, 1}}); }), "nothing");
+}
+
 TEST_F(LedgerTest, ATaskIsDoneOnce) {
   commit({R"({"event":"succeeded","task":1,"attempt":1,"outputs":{}})"});
   EXPECT_THAT(

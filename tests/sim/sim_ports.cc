@@ -284,6 +284,7 @@ void FaultyExecutor::stop(const model::AttemptId& id, Duration grace) {
 
 void FaultyExecutor::forget(const std::vector<model::AttemptId>& ids) {
   const std::uint64_t call = caller_.enter("forget", {}, false);
+  caller_.stage.ledger.forgotten(ids);
   if (executor_) {
     executor_->forget(ids);
   } else {
