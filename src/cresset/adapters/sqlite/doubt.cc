@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -60,7 +61,10 @@ int DoubtFile::open() {
   // Of the kinds of files that SQLite knows, one that takes over the mode of the database.
   constexpr int kFlags = SQLITE_OPEN_WAL | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   int flags = 0;
-  const int rc = vfs()->xOpen(vfs(), path_.c_str(), file(), kFlags, &flags);
+  int rc = vfs()->xOpen(vfs(), path_.c_str(), file(), kFlags, &flags);
+  // Where it may not be made SQLite looks whether it can be read, and tells only of that.
+  if (rc == SQLITE_CANTOPEN && vfs()->xGetLastError(vfs(), 0, nullptr) == ENOENT)
+    rc = SQLITE_READONLY;
   if (rc != SQLITE_OK) memory_.clear();
   is_read_only_ = (flags & SQLITE_OPEN_READONLY) != 0;
   return rc;
@@ -90,10 +94,7 @@ int DoubtFile::write(std::size_t place, std::uint64_t number) {
 Result<bool> DoubtFile::is_doubtful() {
   if (const int rc = open(); rc != SQLITE_OK) {
     Error error = failure(rc);
-    // It may not be written, or not even be made: then there is none.
-    if (error.code == Code::kPermissionDenied || error.code == Code::kNotFound ||
-        error.reason == kDiskFull)
-      return false;
+    if (error.code == Code::kPermissionDenied || error.reason == kDiskFull) return false;
     return error;
   }
   CR_TRY(const Numbers numbers, read());
