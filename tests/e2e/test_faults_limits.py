@@ -115,7 +115,7 @@ def most_steps(wanted):
 def test_many_live_steps_without_their_engine(cresset, tmp_path):
     count, limit = most_steps(LIVE)
     if count < LIVE:
-        pytest.skip(f"{LIVE} live steps are asked for, and this machine's limit of {limit} allows {count}")
+        pytest.skip(f"{LIVE} live steps do not fit into this machine's limit of {limit}")
     gate, effects = Gate(tmp_path / "gate"), tmp_path / "effects"
     script = 'echo "$1" >> "$3"; read line < "$2" || true; echo "$1" >> "$4"'
     ends = tmp_path / "ends"

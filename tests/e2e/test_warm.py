@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness.cresset import Cresset, eventually
+from harness.cresset import Cresset, eventually, one_object
 from harness.faults import keepers
 from harness.memory_group import memory_group
 from harness.warm import waiting_workers
@@ -442,7 +442,7 @@ def test_what_cannot_be_imported_ahead_runs_cold_and_is_said(cresset, compiled, 
     eventually(is_said, "the user is told why the step runs cold", timeout=60)
     run = cresset.run(file, "--python", python)
     assert not run.task("uses-fickle").parameters["Output"]
-    told = cresset.json("explain", run.id, "uses-fickle")["notices"]
+    told = one_object(cresset("explain", run.id, "uses-fickle", "-o", "json").stdout)["notices"]
     why = "starts cold: importing fickle failed: RuntimeError: not ahead of time"
     assert told == [{"attempt": 1, "text": why}]
     assert f"attempt 1: {why}" in cresset("explain", run.id, "uses-fickle").stdout

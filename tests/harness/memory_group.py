@@ -5,6 +5,7 @@ import pathlib
 import uuid
 
 import pytest
+
 from harness.cresset import eventually
 
 ROOT = pathlib.Path("/sys/fs/cgroup")
