@@ -35,7 +35,10 @@ void settle(Stage& stage, RunEntry& entry) {
       if (!is_there) stage.ledger.removed(entry.id, false);
       return;
     case Uncertain::Kind::kCommit:
-      break;
+      // An engine that was replaced long ago may come to its end in a commit of what is gone.
+      if (!entry.removed) break;
+      entry.uncertain.reset();
+      return;
   }
   const auto events = observer.store().events(entry.id, entry.seq);
   if (!events) throw Violation("a run cannot be read: {}", events.error().text());
