@@ -234,10 +234,12 @@ Result<std::optional<ports::StepMatch>> FaultyStore::find_step(const std::string
   if (match && *match) caller_.stage.ledger.found(except, (*match)->run);
   return match;
 }
-Result<std::optional<ports::StepMatch>> FaultyStore::previous_step(const std::string& pipeline,
-                                                                   const std::string& path,
-                                                                   const model::RunId& before) {
-  return read("previous_step", [&] { return store_->previous_step(pipeline, path, before); });
+Result<std::vector<ports::StepMatch>> FaultyStore::previous_steps(const std::string& pipeline,
+                                                                  const std::string& path,
+                                                                  const model::RunId& before,
+                                                                  std::size_t most) {
+  return read("previous_steps",
+              [&] { return store_->previous_steps(pipeline, path, before, most); });
 }
 Result<std::optional<ports::StepRecord>> FaultyStore::step(const model::RunId& run,
                                                            std::uint32_t task) {

@@ -286,7 +286,7 @@ TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
   const model::RunView other = process.run(replaced(kSmallPipeline, "\"42\"", "\"43\""));
   const Result<Explanation> miss = process.service.explain(other.id, "b");
   EXPECT_THAT(miss->verdict, HasSubstr("input x differs from run"));
-  EXPECT_EQ(miss->compared_with, second.id);
+  EXPECT_EQ(miss->compared_with, first.id) << "which ran it";
   std::vector<std::string> differing;
   for (const Ingredient& ingredient : miss->ingredients) {
     if (!ingredient.differs) continue;
@@ -295,6 +295,11 @@ TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
     EXPECT_EQ(ingredient.other, "42");
   }
   EXPECT_THAT(differing, ElementsAre("input x"));
+
+  // The newest run is farther away.
+  const model::RunView changed = process.run(replaced(kSmallPipeline, "\"got ", "\"has "));
+  EXPECT_THAT(process.service.explain(changed.id, "b")->verdict,
+              HasSubstr("ran: command differs from run " + first.id.str()));
 
   const Result<Explanation> unknown = process.service.explain(first.id, "c");
   EXPECT_EQ(unknown.error().code, Code::kNotFound);

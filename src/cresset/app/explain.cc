@@ -1,4 +1,5 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -29,14 +30,27 @@ std::vector<Ingredient> compare(const Value& mine, const Value* other) {
   return out;
 }
 
-std::string list_differences(const std::vector<Ingredient>& ingredients) {
-  std::string names;
+std::vector<std::string> differences_of(const std::vector<Ingredient>& ingredients) {
+  std::vector<std::string> names;
   for (const Ingredient& ingredient : ingredients) {
-    if (!ingredient.differs) continue;
-    if (!names.empty()) names += ", ";
-    names += ingredient.name;
+    if (ingredient.differs) names.push_back(ingredient.name);
   }
   return names;
+}
+
+// Of the steps before, the one that came nearest to being reused, and of equals the newest.
+const ports::StepMatch* nearest(const ports::StepRecord& mine,
+                                const std::vector<ports::StepMatch>& newest_first) {
+  const ports::StepMatch* best = nullptr;
+  std::pair<std::size_t, bool> best_distance;
+  for (const ports::StepMatch& match : newest_first) {
+    const std::pair distance(differences_of(compare(mine.parts, &match.step.parts)).size(),
+                             !match.step.reusable);
+    if (best != nullptr && distance >= best_distance) continue;
+    best = &match;
+    best_distance = distance;
+  }
+  return best;
 }
 
 std::string stamp(const ports::StepMatch& match) {
@@ -70,11 +84,13 @@ Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal ta
     return {};
   }
   if (brief.state == model::State::kSkipped || brief.state == model::State::kCanceled) {
-    out.verdict = fmt::format("did not run: {}", brief.reason);
+    out.verdict =
+        fmt::format("{}: {}", brief.started_at ? "was ended" : "did not run", brief.reason);
     return {};
   }
   if (!loaded.plan->leaf(task).cacheable) {
-    out.verdict = "ran: caching is switched off for this task in the pipeline";
+    out.verdict =
+        "ran: this run takes it from no cache (its pipeline says so, or the run is a rerun)";
     return {};
   }
   CR_TRY(const std::optional<ports::StepRecord> step, ports_.store.step(run, task));
@@ -96,17 +112,20 @@ Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal ta
     out.ingredients = compare(step->parts, nullptr);
     return {};
   }
-  CR_TRY(const std::optional<ports::StepMatch> previous,
-         ports_.store.previous_step(loaded.record.pipeline, brief.path, run));
+  constexpr std::size_t kLookedAt = 50;
+  CR_TRY(const std::vector<ports::StepMatch> earlier,
+         ports_.store.previous_steps(loaded.record.pipeline, brief.path, run, kLookedAt));
+  const ports::StepMatch* const previous = nearest(*step, earlier);
   out.ingredients = compare(step->parts, previous ? &previous->step.parts : nullptr);
-  const std::string differences = list_differences(out.ingredients);
+  const std::vector<std::string> differences = differences_of(out.ingredients);
   if (previous) out.compared_with = previous->run;
   if (!loaded.options.use_cache) {
     out.verdict = "ran: the run was started with --no-cache";
   } else if (!previous) {
     out.verdict = "ran: no earlier run of this pipeline has got to this task";
   } else if (!differences.empty()) {
-    out.verdict = fmt::format("ran: {} differs from {}", differences, stamp(*previous));
+    out.verdict = fmt::format("ran: {} {} from {}", fmt::join(differences, ", "),
+                              differences.size() == 1 ? "differs" : "differ", stamp(*previous));
   } else if (!previous->step.reusable) {
     out.verdict =
         fmt::format("ran: it did not succeed, or was cached itself, in {}", stamp(*previous));

@@ -141,10 +141,12 @@ class MetadataStore {
   virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline,
                                                      const std::string& key,
                                                      const model::RunId& except) = 0;
-  // Newest step at that path of an earlier run of that pipeline: what `explain` compares with.
-  virtual Result<std::optional<StepMatch>> previous_step(const std::string& pipeline,
-                                                         const std::string& path,
-                                                         const model::RunId& before) = 0;
+  // Steps at that path of earlier runs of that pipeline, newest first, at most `most`: what
+  // `explain` compares with.
+  virtual Result<std::vector<StepMatch>> previous_steps(const std::string& pipeline,
+                                                        const std::string& path,
+                                                        const model::RunId& before,
+                                                        std::size_t most) = 0;
   virtual Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) = 0;
   // find_step() no longer answers with it: what it made is gone or was changed. Fine when there is
   // no such step.

@@ -25,17 +25,15 @@ FROM candidate CROSS JOIN run ON run.number = candidate.number
 WHERE run.id <> ?3 AND run.state NOT IN ('PENDING', 'RUNNING')
 LIMIT 1)sql";
 
-constexpr const char* kPreviousStep = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(
+constexpr const char* kPreviousSteps = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(
 FROM step JOIN run ON run.number = step.run
 WHERE step.pipeline = ?1 AND step.path = ?2 AND step.run < (SELECT number FROM run WHERE id = ?3)
-ORDER BY step.run DESC, step.number DESC LIMIT 1)sql";
+ORDER BY step.run DESC, step.number DESC LIMIT ?4)sql";
 
-Result<std::optional<ports::StepMatch>> read_match(Statement& query, std::string_view path) {
-  CR_TRY(const bool found, query.step());
-  if (!found) return std::optional<ports::StepMatch>();
+// The row that the query is at.
+Result<ports::StepMatch> read_match(const Statement& query, std::string_view path) {
   CR_TRY(ports::StepRecord step, read_step(query, 2, path));
-  return std::optional(
-      ports::StepMatch{model::RunId(query.bytes(0)), query.time(1), std::move(step)});
+  return ports::StepMatch{model::RunId(query.bytes(0)), query.time(1), std::move(step)};
 }
 
 }  // namespace
@@ -101,16 +99,25 @@ Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string
                                                                const std::string& key,
                                                                const model::RunId& except) {
   CR_TRY(Statement query, database_->prepare(kFindStep));
-  query.bind(pipeline, key, except.str());
-  return read_match(query, database_->path());
+  CR_TRY(const bool found, query.bind(pipeline, key, except.str()).step());
+  if (!found) return std::optional<ports::StepMatch>();
+  CR_TRY(ports::StepMatch match, read_match(query, database_->path()));
+  return std::optional(std::move(match));
 }
 
-Result<std::optional<ports::StepMatch>> SqliteStore::previous_step(const std::string& pipeline,
-                                                                   const std::string& path,
-                                                                   const model::RunId& before) {
-  CR_TRY(Statement query, database_->prepare(kPreviousStep));
-  query.bind(pipeline, path, before.str());
-  return read_match(query, database_->path());
+Result<std::vector<ports::StepMatch>> SqliteStore::previous_steps(const std::string& pipeline,
+                                                                  const std::string& path,
+                                                                  const model::RunId& before,
+                                                                  std::size_t most) {
+  CR_TRY(Statement query, database_->prepare(kPreviousSteps));
+  query.bind(pipeline, path, before.str(), most);
+  std::vector<ports::StepMatch> matches;
+  for (;;) {
+    CR_TRY(const bool row, query.step());
+    if (!row) return matches;
+    CR_TRY(ports::StepMatch match, read_match(query, database_->path()));
+    matches.push_back(std::move(match));
+  }
 }
 
 Result<std::optional<ports::StepRecord>> SqliteStore::step(const model::RunId& run,

@@ -69,9 +69,10 @@ class SqliteStore final : public ports::MetadataStore {
   Result<std::optional<ports::StepMatch>> find_step(const std::string& pipeline,
                                                     const std::string& key,
                                                     const model::RunId& except) override;
-  Result<std::optional<ports::StepMatch>> previous_step(const std::string& pipeline,
-                                                        const std::string& path,
-                                                        const model::RunId& before) override;
+  Result<std::vector<ports::StepMatch>> previous_steps(const std::string& pipeline,
+                                                       const std::string& path,
+                                                       const model::RunId& before,
+                                                       std::size_t most) override;
   Result<std::optional<ports::StepRecord>> step(const model::RunId& run,
                                                 std::uint32_t task) override;
   Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) override;

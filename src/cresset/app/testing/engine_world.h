@@ -69,10 +69,11 @@ class MortalStore final : public ports::MetadataStore {
                                                     const model::RunId& except) override {
     return store_.find_step(pipeline, key, except);
   }
-  Result<std::optional<ports::StepMatch>> previous_step(const std::string& pipeline,
-                                                        const std::string& path,
-                                                        const model::RunId& before) override {
-    return store_.previous_step(pipeline, path, before);
+  Result<std::vector<ports::StepMatch>> previous_steps(const std::string& pipeline,
+                                                       const std::string& path,
+                                                       const model::RunId& before,
+                                                       std::size_t most) override {
+    return store_.previous_steps(pipeline, path, before, most);
   }
   Result<std::optional<ports::StepRecord>> step(const model::RunId& run,
                                                 std::uint32_t task) override {

@@ -230,23 +230,27 @@ Result<std::optional<StepMatch>> MemoryStore::find_step(const std::string& pipel
   return newest;
 }
 
-Result<std::optional<StepMatch>> MemoryStore::previous_step(const std::string& pipeline,
-                                                            const std::string& path,
-                                                            const model::RunId& before) {
-  std::optional<StepMatch> newest;
+Result<std::vector<StepMatch>> MemoryStore::previous_steps(const std::string& pipeline,
+                                                           const std::string& path,
+                                                           const model::RunId& before,
+                                                           std::size_t most) {
+  std::vector<StepMatch> matches;
   const auto limit = database_.runs_.find(before);
-  if (limit == database_.runs_.end()) return newest;
-  std::tuple<std::uint64_t, std::uint64_t> newest_order;
+  if (limit == database_.runs_.end()) return matches;
+  std::map<std::tuple<std::uint64_t, std::uint64_t>, StepMatch, std::greater<>> newest_first;
   for (const auto& [id, run] : database_.runs_) {
     if (run.record.pipeline != pipeline || run.number >= limit->second.number) continue;
     for (const auto& [task, step] : run.steps) {
-      const std::tuple order(run.number, step.number);
-      if (step.record.path != path || order <= newest_order) continue;
-      newest = StepMatch{id, step.at, step.record};
-      newest_order = order;
+      if (step.record.path == path)
+        newest_first.emplace(std::tuple(run.number, step.number),
+                             StepMatch{id, step.at, step.record});
     }
   }
-  return newest;
+  for (auto& [order, match] : newest_first) {
+    if (matches.size() == most) break;
+    matches.push_back(std::move(match));
+  }
+  return matches;
 }
 
 Result<std::optional<StepRecord>> MemoryStore::step(const model::RunId& run, std::uint32_t task) {

@@ -83,9 +83,9 @@ class MemoryStore final : public MetadataStore {
   Result<std::unique_ptr<RemovalHold>> hold_removals() override;
   Result<std::optional<StepMatch>> find_step(const std::string& pipeline, const std::string& key,
                                              const model::RunId& except) override;
-  Result<std::optional<StepMatch>> previous_step(const std::string& pipeline,
-                                                 const std::string& path,
-                                                 const model::RunId& before) override;
+  Result<std::vector<StepMatch>> previous_steps(const std::string& pipeline,
+                                                const std::string& path, const model::RunId& before,
+                                                std::size_t most) override;
   Result<std::optional<StepRecord>> step(const model::RunId& run, std::uint32_t task) override;
   Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) override;
   Result<void> post(const model::RunId& run, Command command) override;

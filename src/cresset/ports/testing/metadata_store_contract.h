@@ -364,21 +364,25 @@ TYPED_TEST_P(MetadataStoreContract, AReopenedRunGivesNoSteps) {
   EXPECT_EQ(this->hit("k"), "");
 }
 
-TYPED_TEST_P(MetadataStoreContract, FindsTheStepOfThePreviousRun) {
+TYPED_TEST_P(MetadataStoreContract, FindsTheStepsOfEarlierRuns) {
   this->create_with_steps("r1", model::State::kFailed, {make_step(1, "train", "k1")});
   this->create_with_steps("r2", model::State::kRunning, {make_step(4, "train", "")});
   this->create_with_steps("r3", model::State::kSucceeded, {make_step(1, "train", "k3")});
-  const auto previous = [this](const std::string& path, const std::string& before) {
-    const Result<std::optional<StepMatch>> match =
-        this->store_->previous_step("digits", path, model::RunId(before));
-    EXPECT_TRUE(match) << match.error().text();
-    return match && *match ? (*match)->run.str() : "";
+  const auto previous = [this](const std::string& path, const std::string& before,
+                               std::size_t most = 9) {
+    const Result<std::vector<StepMatch>> matches =
+        this->store_->previous_steps("digits", path, model::RunId(before), most);
+    EXPECT_TRUE(matches) << matches.error().text();
+    std::string runs;
+    for (const StepMatch& match : *matches) runs += match.run.str() + " ";
+    return runs;
   };
-  EXPECT_EQ(previous("train", "r3"), "r2");
-  EXPECT_EQ(previous("train", "r2"), "r1");
+  EXPECT_EQ(previous("train", "r3"), "r2 r1 ");
+  EXPECT_EQ(previous("train", "r3", 1), "r2 ");
+  EXPECT_EQ(previous("train", "r2"), "r1 ");
   EXPECT_EQ(previous("train", "r1"), "");
   EXPECT_EQ(previous("eval", "r3"), "");
-  EXPECT_FALSE(this->store_->previous_step("other", "train", model::RunId("r3"))->has_value());
+  EXPECT_TRUE(this->store_->previous_steps("other", "train", model::RunId("r3"), 9)->empty());
 }
 
 TYPED_TEST_P(MetadataStoreContract, PassesCommandsToTheOwner) {
@@ -592,7 +596,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     AnEmptyCommitIsFine, ShowsEachCommitToEveryHandle, ChangeCounterMovesWithCommitsOfOthers,
     ARunHasOneOwnerAtATime, FencesOffAnOwnerThatWasReplaced, RemembersSteps,
     AStepRecordedAgainReplacesTheFirst, FindsReusableStepsOfFinishedRunsOnly,
-    FindsTheNewestOfSeveralSteps, AReopenedRunGivesNoSteps, FindsTheStepOfThePreviousRun,
+    FindsTheNewestOfSeveralSteps, AReopenedRunGivesNoSteps, FindsTheStepsOfEarlierRuns,
     PassesCommandsToTheOwner, CommandIdsAreNotUsedAgain, RemovesARunWithAllThatIsKnownOfIt,
     KeepsARunThatHasAnOwner, KeepsARunThatHasNotEnded, TellsWhetherARunHasAnOwner,
     KeepsARunWhoseArtifactsAreAnothers, ARunMayUseArtifactsOfAnotherFromItsBeginning,
