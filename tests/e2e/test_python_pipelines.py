@@ -50,7 +50,7 @@ def test_run(cresset, write):
     assert outcome.stderr.startswith("compiling\n")
     again = cresset.run(file, parameters={"a": 5})
     assert again.task("add").cached
-    assert cresset.view("rerun", "latest", "add").parameters == {}
+    assert cresset.view("rerun", "latest", "add").parameters == {"Output": 7}
     # Nothing of the user's folder is touched.
     assert [path.name for path in file.parent.iterdir()] == ["sums.py"]
 

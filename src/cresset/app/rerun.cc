@@ -43,8 +43,23 @@ const model::InputParameter* find_declaration(const dag::LeafTask& task, std::st
   return &declared->second;
 }
 
-// The root that holds the one task: every input of the task is an input of the pipeline, of the
-// same name.
+// What the task gives, the pipeline gives.
+void add_outputs(const dag::LeafTask& task, Value& root) {
+  for (const auto& [name, parameter] : task.component->output_parameters) {
+    root["outputDefinitions"]["parameters"][name]["parameterType"] = to_string(parameter.type);
+    root["dag"]["outputs"]["parameters"][name]["valueFromParameter"] =
+        Value::make_struct({{"producerSubtask", task.name}, {"outputParameterKey", name}});
+  }
+  for (const auto& [name, artifact] : task.component->output_artifacts) {
+    if (artifact.is_list) continue;
+    root["outputDefinitions"]["artifacts"][name]["artifactType"] = artifact_type(artifact.type);
+    root["dag"]["outputs"]["artifacts"][name]["artifactSelectors"] = Value::List{
+        Value::make_struct({{"producerSubtask", task.name}, {"outputArtifactKey", name}})};
+  }
+}
+
+// The root that holds the one task: every input and output of the task is one of the pipeline, of
+// the same name.
 Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs) {
   Value parameters = Value::make_struct();
   Value parameter_sources = Value::make_struct();
@@ -76,6 +91,7 @@ Value single_task_root(const dag::LeafTask& task, const model::Bindings& inputs)
   root["inputDefinitions"]["parameters"] = std::move(parameters);
   root["inputDefinitions"]["artifacts"] = std::move(artifacts);
   root["dag"]["tasks"][task.name] = std::move(step);
+  add_outputs(task, root);
   return root;
 }
 
