@@ -341,6 +341,7 @@ void Keeper::begin(const Grant& grant) {
   --waiting_;
   // The journal must know of it before it exists: a process that nobody knows of could run twice.
   journal_.starting(grant.id, attempt.record.token);
+  const WallTime began = clock_.wall_now();  // before it can do anything
   Result<std::unique_ptr<RunningStep>> step = start_step(*spec, grant, attempt.lent);
   if (!step) {
     take_folders_back(attempt.lent);
@@ -354,7 +355,7 @@ void Keeper::begin(const Grant& grant) {
   }
   attempt.step = std::move(step).value();
   attempt.record.process = attempt.step->process();
-  attempt.record.running = ports::AttemptRunning{grant.id, clock_.wall_now(), grant.notices};
+  attempt.record.running = ports::AttemptRunning{grant.id, began, grant.notices};
   if (!attempt.step->notice.empty())
     attempt.record.running->notices.push_back(attempt.step->notice);
   journal_.started(grant.id, attempt.record);
