@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <optional>
+#include <system_error>
 
 #include "cresset/cli/style.h"
 #include "cresset/main/home_path.h"
@@ -49,7 +51,14 @@ std::vector<Check> Examination::run(const Error* open_error, ports::Environments
 }
 
 Check Examination::check_home(const Error* open_error) const {
-  if (open_error == nullptr) return {"home", Verdict::kGood, home.root(), ""};
+  if (open_error == nullptr && ::access(home.root().c_str(), W_OK | X_OK) == 0)
+    return {"home", Verdict::kGood, home.root(), ""};
+  if (open_error == nullptr) {
+    return {"home", Verdict::kWarning,
+            fmt::format("{} cannot be written: {}", home.root(),
+                        std::generic_category().message(errno)),
+            "its runs can be looked at; for new ones set CRESSET_HOME to a folder of your own"};
+  }
   // Most errors say themselves what to do; none but these is mended by another home.
   const bool is_not_ours =
       open_error->code == Code::kPermissionDenied || open_error->code == Code::kNotFound;
@@ -57,12 +66,29 @@ Check Examination::check_home(const Error* open_error) const {
           is_not_ours ? "set CRESSET_HOME to a folder of your own" : ""};
 }
 
-Check Examination::check_space() const {
-  struct statvfs info{};
-  // Where it will be, when it does not exist yet.
+Check Examination::check_absent_home() const {
+  const std::string folder = nearest_folder();
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) {
+    return {"home", Verdict::kGood,
+            home.root() + " does not exist yet: the first `cresset run` makes it", ""};
+  }
+  return {"home", Verdict::kBad,
+          fmt::format("{} does not exist, and cannot be made: {}: {}", home.root(), folder,
+                      std::generic_category().message(errno)),
+          "set CRESSET_HOME to a folder of your own"};
+}
+
+// That exists: the home, or where it will be.
+std::string Examination::nearest_folder() const {
   std::string folder = home.root();
   while (::access(folder.c_str(), F_OK) != 0 && folder.size() > 1)
     folder.resize(std::max(folder.rfind('/'), std::size_t{1}));
+  return folder;
+}
+
+Check Examination::check_space() const {
+  struct statvfs info{};
+  const std::string folder = nearest_folder();
   if (::statvfs(folder.c_str(), &info) != 0)
     return {"disk", Verdict::kWarning, "the free space cannot be read", ""};
   const auto free = static_cast<std::int64_t>(info.f_bavail * info.f_frsize);

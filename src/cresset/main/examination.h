@@ -22,9 +22,12 @@ struct Examination {
 
   // `open_error`: why the home could not be opened, or null; `environments`: null then.
   std::vector<cli::Check> run(const Error* open_error, ports::Environments* environments);
+  // Whether it can be made.
+  cli::Check check_absent_home() const;
 
  private:
   cli::Check check_home(const Error* open_error) const;
+  std::string nearest_folder() const;
   cli::Check check_space() const;
   cli::Check check_machine() const;
   cli::Check check_namespaces() const;

@@ -361,7 +361,7 @@ std::vector<cli::Check> LocalBackend::examine_without_home() {
     }
     out = examination.run(nullptr, environments ? &*environments : nullptr);
   }
-  out.front().finding = home_.root() + " does not exist yet: the first `cresset run` makes it";
+  out.front() = examination.check_absent_home();
   // What stays of a folder for temporary files hurts nobody.
   if (has_place) static_cast<void>(posix::remove_tree(place));
   return out;
