@@ -11,6 +11,16 @@ if [[ ! -x $cresset ]]; then
   exit 1
 fi
 
+for word in "$@"; do
+  case $word in
+    -h | --help) exec "$cresset" run --help ;;
+    -d | --detach)
+      echo "demo: it waits for the end of the run, to show what came out; leave out $word" >&2
+      exit 2
+      ;;
+  esac
+done
+
 status=0
 "$cresset" run examples/digits/pipeline.yaml --python "$python" "$@" || status=$?
 if [[ $status == 1 ]]; then

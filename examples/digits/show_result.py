@@ -53,13 +53,14 @@ def describe(run, cresset):
     """Returns the lines to print for a run that succeeded."""
     outputs = run["outputs"]
     scores = outputs["artifacts"]["metrics"][0]["metadata"]
-    # Groups do no work of their own; a step is cached or was tried at least once.
-    steps = [task for task in run["tasks"] if task["cached"] or task["attempts"] > 0]
+    # Groups do no work of their own, and what was skipped did none either.
+    ran = [task for task in run["tasks"] if task["cached"] or task["attempts"] > 0]
+    steps = [task for task in ran if task["kind"] in ("container", "importer")]
     cached = sum(task["cached"] for task in steps)
     duration = seconds_between(run["started_at"], run["finished_at"])
     lines = [
         "",
-        f"  {run['name']} {run['id']}: {len(steps)} steps in {duration:.0f} s, {cached} cached",
+        f"  {run['name']} {run['id']}: {len(steps)} steps in {int(duration)} s, {cached} cached",
         "",
     ]
     lines += [f"  {name:12} {value:g}" for name, value in sorted(scores.items())]
@@ -72,7 +73,7 @@ def describe(run, cresset):
         f"  {cresset} show {run['id']}",
         "      every task with its state, time and values",
         f"  {cresset} logs {run['id']} train",
-        "      what the two training processes printed",
+        "      what the training printed (its first process speaks for both)",
         f"  {cresset} run examples/digits/pipeline.yaml -p epochs=20 \\",
         '      --python "$(./dev python --path)"',
         "      trains longer; the split and the sweep come from the cache",

@@ -294,6 +294,8 @@ def main() -> None:
     useless = None
     try:
         import_kfp()
+        # No image is pulled: what it is by default says nothing of what runs.
+        warnings.filterwarnings("ignore", "The default base_image", FutureWarning)
     except Refused as refused:
         useless = {"text": None, "error": str(refused), "files": [], "ends": True}
     for line in questions:
