@@ -31,6 +31,13 @@ def portable(cresset, text):
     return json.loads(text.replace(str(cresset.home), "$HOME"))
 
 
+def known_then(cresset, run, then):
+    """What `show` says now, without what later versions tell more of a task."""
+    now = portable(cresset, cresset("show", run, "-o", "json").stdout)
+    tasks = zip(now["tasks"], then["tasks"], strict=True)
+    return now | {"tasks": [{name: task[name] for name in known} for task, known in tasks]}
+
+
 def run_of(expected, pipeline, state=None):
     (found,) = [
         run["id"]
@@ -58,7 +65,7 @@ def test_shows_what_it_showed_then(golden):
         {name: now[name] for name in then} for now, then in zip(listed, expected["ls"], strict=True)
     ] == expected["ls"]
     for run, view in expected["show"].items():
-        assert portable(cresset, cresset("show", run, "-o", "json").stdout) == view
+        assert known_then(cresset, run, view) == view
         assert cresset("logs", "--prefix", run).stdout == expected["logs"][run]
 
 
@@ -102,7 +109,7 @@ def test_it_can_be_backed_up_and_removed(golden, tmp_path):
     os.rename(cresset.home, tmp_path / "away")
     cresset("restore", tmp_path / "backup.tar")
     for run, view in expected["show"].items():
-        assert portable(cresset, cresset("show", run, "-o", "json").stdout) == view
+        assert known_then(cresset, run, view) == view
     cresset("gc", "--keep-last", 0)
     assert [run["pipeline"] for run in cresset.runs()] == ["golden-unfinished"]
     assert wrong(cresset) == []
@@ -116,7 +123,7 @@ def test_a_backup_of_then_is_restored(cresset, tmp_path, version):
     cresset("restore", file)
     expected = json.loads((folder / "expected.json").read_text())
     for run, view in expected["show"].items():
-        assert portable(cresset, cresset("show", run, "-o", "json").stdout) == view
+        assert known_then(cresset, run, view) == view
     assert wrong(cresset) == []
 
 

@@ -18,9 +18,10 @@ PYTHON = os.environ.get("CRESSET_PYTHON", sys.executable)
 FINAL = {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"}
 STATES = FINAL | {"PENDING", "RUNNING"}
 RUN_FIELDS = "id name state error inputs outputs created_at started_at finished_at tasks".split()
-TASK_FIELDS = (
-    "path name kind state cached attempts error inputs outputs started_at finished_at".split()
-)
+TASK_FIELDS = [
+    *"path name display_name kind state cached attempts error inputs outputs".split(),
+    *"started_at finished_at".split(),
+]
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 

@@ -1,6 +1,7 @@
 #include "cresset/app/run_service.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -444,16 +445,24 @@ Result<bool> RunService::has_live_engine(const model::RunId& run) {
 
 Result<dag::TaskOrdinal> RunService::find_task(const dag::Plan& plan, const std::string& path) {
   if (const auto task = plan.find(path)) return *task;
+  constexpr std::size_t kNamed = 5;
   std::vector<std::string> paths;
+  std::vector<std::string> fitting;
   std::vector<dag::TaskOrdinal> by_end;
   for (const model::TaskView& task : plan.view().tasks) {
     paths.push_back(task.path);
-    if (task.name == path || task.path.ends_with("/" + path)) by_end.push_back(task.ordinal);
+    const bool is_end =
+        task.path.ends_with("/" + path) || (path.starts_with('[') && task.path.ends_with(path));
+    if (task.name == path || task.display_name == path || is_end) {
+      by_end.push_back(task.ordinal);
+      if (fitting.size() < kNamed) fitting.push_back(task.path);
+    }
   }
   if (by_end.size() == 1) return by_end.front();
   if (by_end.size() > 1)
-    return make_error(Code::kInvalidArgument, "\"{}\" fits {} tasks: give its whole path", path,
-                      by_end.size());
+    return make_error(Code::kInvalidArgument, "\"{}\" fits {} tasks: give a whole path ({}{})",
+                      path, by_end.size(), fmt::join(fitting, ", "),
+                      by_end.size() > fitting.size() ? ", …" : "");
   return make_error(Code::kNotFound, "the run has no task \"{}\"{}", path,
                     text::did_you_mean_suffix(path, paths));
 }

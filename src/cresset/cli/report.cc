@@ -79,7 +79,7 @@ Result<std::string> read_file(const std::string& path) {
   Result<std::string> out = std::string();
   if (::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
     out = make_error(Code::kInvalidArgument,
-                     "{} is a folder: give the compiled pipeline's .yaml or .json file", path);
+                     "{} is a folder: give a pipeline's .py, .yaml or .json file", path);
   } else {
     out = read_all(fd, path);
   }

@@ -47,6 +47,9 @@ dag::TaskBrief to_brief(const model::TaskView& view) {
   dag::TaskBrief brief;
   brief.ordinal = view.ordinal;
   brief.path = view.path;
+  // Iterations of a step have its name, and a path of their own.
+  if (view.display_name != view.name && !view.path.ends_with(']'))
+    brief.display_name = view.display_name;
   brief.kind = view.kind;
   brief.state = view.state;
   brief.cached = view.cached;
@@ -68,6 +71,7 @@ std::string wait_text(std::string_view for_what) {
 
 std::string task_note(const dag::TaskBrief& brief, WallTime now, std::string_view waits_for) {
   std::vector<std::string> parts;
+  if (!brief.display_name.empty()) parts.push_back(fmt::format("\"{}\"", brief.display_name));
   if (brief.kind == model::TaskKind::kLoop)
     parts.push_back(fmt::format("{}/{}", brief.iterations_done, brief.iterations));
   if (brief.cached) parts.emplace_back("cached");

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cresset/cli/log_reader.h"
+#include "cresset/cli/run_text.h"
 #include "cresset/cli/verbs.h"
 
 namespace cresset::cli {
@@ -51,6 +52,33 @@ Result<void> tell_of_lost_logs(app::RunService& service, const model::RunId& run
   return {};
 }
 
+// What comes from the cache has printed nothing here.
+Result<void> tell_of_cached(app::RunService& service, const model::RunId& run,
+                            const LogReader& reader, const LogsVerb& verb, Session session) {
+  CR_TRY(const std::unique_ptr<dag::Plan> plan, service.plan(run));
+  std::vector<std::string> cached;
+  for (const model::TaskView& task : plan->view().tasks) {
+    if (task.cached && reader.in_scope(task.path)) cached.push_back(task.path);
+  }
+  if (cached.empty()) return {};
+  if (verb.task.empty() || cached.size() > 1) {
+    session.terminal.err(
+        fmt::format("note: {} of the steps came from the cache and printed nothing here: `cresset "
+                    "logs {} TASK` "
+                    "says where each did\n",
+                    cached.size(), short_id(run)));
+    return {};
+  }
+  CR_TRY(const app::Explanation told, service.explain(run, cached.front()));
+  if (told.compared_with) {
+    const std::string source = short_id(*told.compared_with);
+    session.terminal.err(
+        fmt::format("note: {} was taken from run {}, and printed there: `cresset logs {} {}`\n",
+                    cached.front(), source, source, cached.front()));
+  }
+  return {};
+}
+
 }  // namespace
 
 int logs(const LogsVerb& verb, Session session) {
@@ -83,6 +111,8 @@ int logs(const LogsVerb& verb, Session session) {
   }
   reader.flush();
   if (auto told = tell_of_lost_logs(**service, *run, reader, session); !told)
+    return report(told.error(), session);
+  if (auto told = tell_of_cached(**service, *run, reader, verb, session); !told)
     return report(told.error(), session);
   return kFine;
 }

@@ -88,6 +88,7 @@ Result<std::string> placed_field(const Value& value, const std::string& field,
 Value to_value(const model::TaskView& task) {
   return Value::make_struct({{"path", task.path},
                              {"name", task.name},
+                             {"display_name", task.display_name},
                              {"kind", to_string(task.kind)},
                              {"state", to_string(task.state)},
                              {"cached", task.cached},

@@ -38,6 +38,7 @@ model::RunView sample_run() {
   model::TaskView task;
   task.path = "for-loop-1[0]/train";
   task.name = "train";
+  task.display_name = "Train it";
   task.kind = model::TaskKind::kContainer;
   task.state = model::State::kSucceeded;
   task.cached = true;
@@ -58,7 +59,7 @@ TEST(RunJson, IsExactlyWhatProgramsRelyOn) {
       R"("uri":"file:///data/model","metadata":{"accuracy":1,"loss":0.25}}]}},)"
       R"("created_at":"1970-01-01T00:00:01.000000Z","started_at":"1970-01-01T00:00:01.500000Z",)"
       R"("finished_at":null,)"
-      R"("tasks":[{"path":"for-loop-1[0]/train","name":"train","kind":"container",)"
+      R"("tasks":[{"path":"for-loop-1[0]/train","name":"train","display_name":"Train it","kind":"container",)"
       R"("state":"SUCCEEDED","cached":true,"attempts":2,"error":null,)"
       R"("inputs":{"parameters":{},"artifacts":{}},"outputs":{"parameters":{},"artifacts":{}},)"
       R"("started_at":"1970-01-01T00:00:02.000001Z","finished_at":"1970-01-01T00:00:03.000000Z"}]})");

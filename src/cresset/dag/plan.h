@@ -117,6 +117,7 @@ using Effect = std::variant<LookUpCache, StartAttempt, StopAttempt, ArmTimer, Fi
 struct TaskBrief {
   TaskOrdinal ordinal = 0;
   std::string path;
+  std::string display_name;  // where the pipeline gives another one than its path ends with
   model::TaskKind kind = model::TaskKind::kContainer;
   model::State state = model::State::kPending;
   bool cached = false;

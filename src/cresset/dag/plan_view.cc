@@ -41,6 +41,8 @@ TaskBrief Plan::Impl::brief(NodeId id) const {
   TaskBrief out;
   out.ordinal = id;
   out.path = path(id);
+  if (node.scope != kNone && node.loop == kNone && node.task->spec->display_name != node.task->name)
+    out.display_name = node.task->spec->display_name;
   out.kind = is_leaf(node) && node.task->kind == model::TaskKind::kLoop
                  ? (std::holds_alternative<model::Importer>(node.task->component->body)
                         ? model::TaskKind::kImporter
