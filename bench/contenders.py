@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 import measure
 
@@ -297,3 +298,50 @@ class Prefect:
         with measure.MemoryWatch(lambda: {self._process.pid}) as watch:
             self.run()
         return watch.peak_kib
+
+
+class EditedPipeline:
+    """`cresset run FILE --watch` that goes on: a changed line, until its result is there."""
+
+    def __init__(self, cresset, file, edited, line):
+        self._edited, self._line = edited, line
+        self._source = edited.read_text()
+        if line not in self._source:
+            raise RuntimeError(f"{edited} has no {line!r} to change")
+        self._edits = 0
+        self._process = subprocess.Popen(
+            [cresset.binary, "run", str(file), "--watch"],
+            env=cresset.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.communicate()
+
+    def _wait(self):
+        seen = []
+        for line in self._process.stdout:
+            seen.append(line)
+            if line.startswith("watching "):
+                break
+        if not any("SUCCEEDED" in line for line in seen):
+            raise RuntimeError(f"the watched run did not succeed:\n{''.join(seen)[-2000:]}")
+
+    def run(self):
+        self._edits += 1
+        new = self._edited.with_suffix(".new")
+        new.write_text(self._source.replace(self._line, f"{self._line}  # edit {self._edits}"))
+        start = time.perf_counter()
+        new.rename(self._edited)
+        self._wait()
+        return time.perf_counter() - start
+
+    def memory(self):
+        return measure.peak_kib(self._process.pid)

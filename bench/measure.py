@@ -69,7 +69,7 @@ def seconds_between(start, end):
     return (read(end) - read(start)).total_seconds()
 
 
-def _peak_kib(pid):
+def peak_kib(pid):
     for line in (PROC / str(pid) / "status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
@@ -124,7 +124,7 @@ class MemoryWatch:
             for pid in self._find_engine():
                 # A process may end between being found and being read.
                 with contextlib.suppress(OSError):
-                    self._peaks[pid] = max(self._peaks.get(pid, 0), _peak_kib(pid))
+                    self._peaks[pid] = max(self._peaks.get(pid, 0), peak_kib(pid))
 
 
 def watch_command(command, find_engine, env=None, cwd=None):
