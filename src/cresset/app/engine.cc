@@ -50,7 +50,7 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
     apply_inbox();
     if (is_commit_due()) {
       CR_TRY_VOID(commit(observer));
-    } else if (!is_final(plan_->state())) {
+    } else if (!is_final(plan_->state()) && !steps_.has_news()) {
       wait(observer);
     }
     // What was asked for before the end, and is answered after it, is no part of the run.
@@ -136,7 +136,14 @@ void Engine::apply(News news, WallTime at) {
       hit != nullptr && !hit->outputs.artifacts.empty())
     commit_.uses.push_back(hit->from);
   dag::StepResult result = plan_->step(event, at);
-  std::ranges::move(result.effects, std::back_inserter(effects_));
+  for (dag::Effect& effect : result.effects) {
+    // What only looks need not wait for a commit: whoever takes over looks again.
+    if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect)) {
+      steps_.look_up(look_up->task);
+    } else {
+      effects_.push_back(std::move(effect));
+    }
+  }
   if (result.changed.size() > ports_.changes_max) {
     many_changes_ = std::move(result.changed);
     return;

@@ -69,6 +69,8 @@ class Steps {
   void start(dag::TaskOrdinal task, std::uint32_t attempt, bool adopt_only);
   void stop(dag::TaskOrdinal task, std::uint32_t attempt, bool kill);
 
+  // Whether poll() has events to give, whatever the ports say.
+  [[nodiscard]] bool has_news() const { return !harvest_.events.empty(); }
   // Takes what the ports have to say. kUnavailable when the executor is beyond repair.
   Result<Harvest> poll();
 
