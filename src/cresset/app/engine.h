@@ -21,8 +21,8 @@ namespace cresset::app {
 
 // The owner loop of one run: drain what happened → Plan::step → commit the events in one
 // transaction → carry out the effects; look-ups in the cache, which change nothing, at once. It may
-// die at any point: whoever takes the run over replays
-// the committed events and carries out what is outstanding.
+// die at any point: whoever takes the run over replays the committed events and carries out what is
+// outstanding.
 class Engine {
  public:
   struct Ports {

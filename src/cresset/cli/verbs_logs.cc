@@ -53,11 +53,12 @@ Result<void> tell_of_lost_logs(app::RunService& service, const model::RunId& run
 }
 
 // What comes from the cache has printed nothing here.
-Result<void> tell_of_cached(app::RunService& service, const model::RunId& run,
+Result<void> tell_of_cached(app::RunService& service, const dag::Plan& plan,
                             const LogReader& reader, const LogsVerb& verb, Session session) {
-  CR_TRY(const std::unique_ptr<dag::Plan> plan, service.plan(run));
+  if (plan.counts().cached == 0) return {};
+  const model::RunId& run = plan.context().id;
   std::vector<std::string> cached;
-  for (const model::TaskView& task : plan->view().tasks) {
+  for (const model::TaskView& task : plan.view().tasks) {
     if (task.cached && reader.in_scope(task.path)) cached.push_back(task.path);
   }
   if (cached.empty()) return {};
@@ -108,11 +109,12 @@ int logs(const LogsVerb& verb, Session session) {
     auto ended = (*service)->plan(*run);
     if (!ended) return report(ended.error(), session);
     if (auto read = reader.read(**ended); !read) return report(read.error(), session);
+    plan = std::move(ended);
   }
   reader.flush();
   if (auto told = tell_of_lost_logs(**service, *run, reader, session); !told)
     return report(told.error(), session);
-  if (auto told = tell_of_cached(**service, *run, reader, verb, session); !told)
+  if (auto told = tell_of_cached(**service, **plan, reader, verb, session); !told)
     return report(told.error(), session);
   return kFine;
 }
