@@ -17,9 +17,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <utility>
 
 #include "cresset/adapters/process/leftovers.h"
+#include "cresset/base/check.h"
 
 namespace cresset::process {
 
@@ -29,7 +31,8 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t kSpares = 2;
+constexpr std::size_t kSpares = 5;
+constexpr std::size_t kSparesFew = 2;
 constexpr std::size_t kMarkBytes = 128;
 constexpr std::size_t kPacketBytesMax = 64 << 10;
 constexpr Duration kSpareWait = milliseconds(50);
@@ -46,21 +49,22 @@ std::optional<SocketPair> make_sockets() {
   return SocketPair{posix::UniqueFd(ends[0]), posix::UniqueFd(ends[1])};
 }
 
-// Sends one packet, with a descriptor where there is one; never waits.
-bool send_packet(int socket, std::string_view packet, int descriptor = -1) {
+// Sends one packet, with descriptors where there are any; never waits.
+bool send_packet(int socket, std::string_view packet, std::span<const int> descriptors = {}) {
+  CHECK(descriptors.size() <= kSpares);
   iovec part{const_cast<char*>(packet.data()), packet.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kSpares * sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  if (descriptor >= 0) {
+  if (!descriptors.empty()) {
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
   return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
          static_cast<ssize_t>(packet.size());
@@ -166,7 +170,7 @@ std::optional<ProcessIdentity> WarmWorkers::start(const SpawnRequest& request,
   zygote->used = clock_.now();
   if (!zygote->is_fit) return std::nullopt;
   std::optional<Spare> spare = take_spare(*zygote);
-  ask_for_spare(*zygote);
+  ask_for_spares(*zygote);
   if (!spare) return std::nullopt;
   return become(std::move(*spare), request, attempt);
 }
@@ -248,7 +252,7 @@ void WarmWorkers::on_control(Zygotes::iterator zygote) {
 
 void WarmWorkers::take_fit(Zygotes::iterator zygote) {
   zygote->is_fit = true;
-  for (std::size_t i = 0; i < kSpares; ++i) ask_for_spare(*zygote);
+  ask_for_spares(*zygote);
   measure(zygote);
 }
 
@@ -268,15 +272,25 @@ void WarmWorkers::take_unfit(Zygotes::iterator zygote, std::string_view why) {
   end(zygote);
 }
 
-void WarmWorkers::ask_for_spare(Zygote& zygote) {
-  auto sockets = make_sockets();
-  if (!sockets) return;
+// Several at a time: what a fork of the zygote costs, they share.
+void WarmWorkers::ask_for_spares(Zygote& zygote) {
+  if (zygote.spares.size() > kSparesFew) return;
+  std::vector<SocketPair> pairs;
+  std::vector<int> theirs;
+  while (zygote.spares.size() + pairs.size() < kSpares) {
+    auto pair = make_sockets();
+    if (!pair) break;
+    theirs.push_back(pair->theirs.get());
+    pairs.push_back(std::move(*pair));
+  }
   ProcessIdentity process;
   process.ticks_from = ticks_since_boot();
-  if (!send_packet(zygote.control.get(), "spare", sockets->theirs.get())) return;
-  const auto spare = zygote.spares.insert(zygote.spares.end(), {std::move(sockets->ours), process});
-  loop_.add(spare->line.get(), EPOLLIN,
-            [this, &zygote, spare](std::uint32_t) { on_line(zygote, spare); });
+  if (pairs.empty() || !send_packet(zygote.control.get(), "spares", theirs)) return;
+  for (SocketPair& pair : pairs) {
+    const auto spare = zygote.spares.insert(zygote.spares.end(), {std::move(pair.ours), process});
+    loop_.add(spare->line.get(), EPOLLIN,
+              [this, &zygote, spare](std::uint32_t) { on_line(zygote, spare); });
+  }
 }
 
 void WarmWorkers::on_line(Zygote& zygote, std::list<Spare>::iterator spare) {
@@ -312,7 +326,8 @@ std::optional<ProcessIdentity> WarmWorkers::become(Spare spare, const SpawnReque
                                                    const std::string& attempt) const {
   const std::string packet = request_packet(request, attempt);
   const int line = spare.line.get();
-  if (packet.size() <= kPacketBytesMax && send_packet(line, packet, request.output_fd) &&
+  const std::array output{request.output_fd};
+  if (packet.size() <= kPacketBytesMax && send_packet(line, packet, output) &&
       receive_packet(line, kMarkWait) == "marked" && send_packet(line, "go"))
     return spare.process;
   ::kill(spare.process.pid, SIGKILL);  // it would wait for its "go" for ever where it is stopped

@@ -89,7 +89,7 @@ class WarmWorkers {
   void take_fit(Zygotes::iterator zygote);
   void measure(Zygotes::iterator zygote);
   void take_unfit(Zygotes::iterator zygote, std::string_view why);
-  void ask_for_spare(Zygote& zygote);
+  void ask_for_spares(Zygote& zygote);
   void on_line(Zygote& zygote, std::list<Spare>::iterator spare);
   std::optional<Spare> take_spare(Zygote& zygote);
   [[nodiscard]] std::optional<ProcessIdentity> become(Spare spare, const SpawnRequest& request,
