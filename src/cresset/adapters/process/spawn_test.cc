@@ -91,6 +91,26 @@ TEST_F(SpawnTest, FilesAreWrittenWholeOrNotAtAll) {
   EXPECT_FALSE(write_file({folder_ / "a/b/c/d", "below a file"}));
 }
 
+TEST_F(SpawnTest, AFileIsReplacedUnlessItHasTheSameBytes) {
+  const std::string path = write("source", std::string(10'000, 'a'), 0600);
+  const auto serial = [&path] {
+    struct stat status{};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0);
+    return status.st_ino;
+  };
+  const ino_t first = serial();
+  ASSERT_TRUE(write_file({path, std::string(10'000, 'a')}));
+  EXPECT_EQ(serial(), first);
+  ASSERT_TRUE(write_file({path, std::string(9'999, 'a') + "b"}));
+  EXPECT_NE(serial(), first);
+  // A step that has put a link in its place does not choose what another step runs.
+  write("elsewhere", "source", 0600);
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(folder_ / "elsewhere", path);
+  ASSERT_TRUE(write_file({path, "source"}));
+  EXPECT_FALSE(std::filesystem::is_symlink(path));
+}
+
 // What it has not got to must not be taken for something that the next start has made.
 TEST_F(SpawnTest, AStartThatBreaksOffWhileItRemovesIsFollowedByOneThatRemovesAll) {
   ports::StartSpec spec;
