@@ -86,6 +86,11 @@ Admission::Holding Admission::take_back(const model::AttemptId& id) {
   return holding;
 }
 
+bool Admission::has_waiting(const model::RunId& run) const {
+  const auto found = runs_.find(run);
+  return found != runs_.end() && !found->second.waiting.empty();
+}
+
 std::optional<Grant> Admission::next() {
   if (holdings_.size() >= machine_.files.attempts) return std::nullopt;
   std::vector<Run*> passed;

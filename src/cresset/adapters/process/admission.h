@@ -45,7 +45,8 @@ class Admission {
   std::optional<Grant> next();
 
   [[nodiscard]] const Machine& machine() const { return machine_; }
-  [[nodiscard]] bool has_waiting() const { return !turns_.empty(); }
+  // Whether an attempt of the run waits.
+  [[nodiscard]] bool has_waiting(const model::RunId& run) const;
 
  private:
   struct Request {

@@ -154,9 +154,11 @@ TEST_F(AdmissionTest, WithdrawsOnlyWhatWaits) {
   EXPECT_TRUE(admission.withdraw(id(2)));
   EXPECT_FALSE(admission.withdraw(id(2)));
   EXPECT_FALSE(admission.withdraw(id(9, "none")));
+  EXPECT_TRUE(admission.has_waiting(id(1).run));
+  EXPECT_FALSE(admission.has_waiting(id(9, "none").run));
   admission.release(id(1));
   EXPECT_THAT(grants(), ElementsAre("a3"));
-  EXPECT_FALSE(admission.has_waiting());
+  EXPECT_FALSE(admission.has_waiting(id(1).run));
 }
 
 TEST_F(AdmissionTest, StaysWithinWhatOpenFilesAllow) {

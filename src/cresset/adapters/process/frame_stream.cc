@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -46,16 +47,16 @@ Result<void> FrameStream::flush() {
 
 Result<void> FrameStream::fill() {
   drop_front(in_, taken_);
+  std::array<char, kReadBytes>
+      part;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
   for (int i = 0; i < kReadsPerFill; ++i) {
-    const std::size_t before = in_.size();
-    in_.resize(before + kReadBytes);
-    const ssize_t got = ::recv(socket_.get(), in_.data() + before, kReadBytes, MSG_DONTWAIT);
-    in_.resize(before + static_cast<std::size_t>(got > 0 ? got : 0));
+    const ssize_t got = ::recv(socket_.get(), part.data(), part.size(), MSG_DONTWAIT);
+    if (got > 0) in_.append(part.data(), static_cast<std::size_t>(got));
     if (got == 0) return make_error(Code::kUnavailable, "the connection was closed");
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return {};
     if (got < 0) return make_error(Code::kUnavailable, "receiving: {}", std::strerror(errno));
-    if (static_cast<std::size_t>(got) < kReadBytes) return {};
+    if (static_cast<std::size_t>(got) < part.size()) return {};
   }
   return {};
 }

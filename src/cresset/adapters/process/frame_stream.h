@@ -22,7 +22,8 @@ class FrameStream {
   void queue(std::string_view frame) { out_ += frame; }
   // Sends what the socket takes now. kUnavailable: the peer has gone.
   Result<void> flush();
-  [[nodiscard]] bool wants_to_write() const { return sent_ < out_.size(); }
+  [[nodiscard]] bool wants_to_write() const { return size_to_write() > 0; }
+  [[nodiscard]] std::size_t size_to_write() const { return out_.size() - sent_; }
 
   // Reads what is there now, up to a bound, so that one peer cannot hold up the others.
   // kUnavailable: the peer has gone; frames that came before stay readable by next().

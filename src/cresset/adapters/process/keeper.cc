@@ -128,7 +128,7 @@ void Keeper::run() {
     look_for_strays();
     warm_.expire();
     start_admitted();
-    if (!just_started_.empty() && clock_.now() >= tell_by_) tell_of_started();
+    if (!news_.empty() && clock_.now() >= tell_by_) tell_news();
     save();
     flush_clients();
   }
@@ -231,7 +231,7 @@ void Keeper::start(ClientId client, ports::StartSpec spec) {
     return refuse(ports::Exit::Kind::kNotStarted, "a later engine has taken over the run");
   token = spec.token;
   if (const auto known = attempts_.find(id); known != attempts_.end()) {
-    tell_of_started();
+    tell_news();
     known->second.client = client;
     return tell_all_known(known->second);
   }
@@ -362,8 +362,7 @@ void Keeper::begin(const Grant& grant) {
   pids_.emplace(attempt.step->process().pid, grant.id);
   loop_.add(attempt.step->output_fd(), EPOLLIN,
             [this, id = grant.id](std::uint32_t) { on_output(id); });
-  if (just_started_.empty()) tell_by_ = clock_.now() + kTellDelay;
-  just_started_.push_back(grant.id);
+  tell_later(grant.id, What::kStarted);
 }
 
 // Nothing is wrong with the step: it waits until another leaves room for it, or until its engine,
@@ -380,10 +379,18 @@ void Keeper::hold_back(const Grant& grant, Attempt& attempt, std::unique_ptr<por
   if (!will_pass) tell(attempt.client, Trouble{why.text()});
 }
 
-void Keeper::tell_of_started() {
-  for (const model::AttemptId& id : std::exchange(just_started_, {})) {
-    const Attempt& attempt = attempts_.at(id);
-    tell(attempt.client, *attempt.record.running);
+void Keeper::tell_later(const model::AttemptId& id, What what) {
+  if (news_.empty()) tell_by_ = clock_.now() + kTellDelay;
+  news_.emplace_back(id, what);
+}
+
+void Keeper::tell_news() {
+  for (const auto& [id, what] : std::exchange(news_, {})) {
+    const auto found = attempts_.find(id);
+    if (found == attempts_.end()) continue;
+    const Attempt& attempt = found->second;
+    if (what == What::kStarted) tell(attempt.client, *attempt.record.running);
+    if (what == What::kEnded) tell(attempt.client, *attempt.record.exited);
   }
 }
 
@@ -462,7 +469,6 @@ void Keeper::reap_children() {
 }
 
 void Keeper::on_step_ended(pid_t pid) {
-  tell_of_started();
   const auto entry = pids_.extract(pid);
   const model::AttemptId& id = entry.mapped();
   Attempt& attempt = attempts_.at(id);
@@ -484,9 +490,13 @@ void Keeper::on_step_ended(pid_t pid) {
   // not.
   admission_.release(id);
   held_back_until_.reset();
+  tell_later(id, What::kEnded);
   start_admitted();
   take_folders_back(attempt.lent);
-  tell(attempt.client, *attempt.record.exited);
+  if (admission_.has_waiting(id.run)) return;
+  // Steps may wait for this end alone: it is told before anything else is done.
+  tell_news();
+  flush_clients();
 }
 
 void Keeper::note_end(const model::AttemptId& id, Attempt& attempt, WallTime at, ports::Exit exit) {
@@ -619,7 +629,7 @@ bool Keeper::may_leave() {
 std::optional<Duration> Keeper::time_to_next_event() const {
   const TimePoint now = clock_.now();
   TimePoint next = TimePoint::max();
-  if (!just_started_.empty()) next = tell_by_;
+  if (!news_.empty()) next = tell_by_;
   if (!kills_.empty()) next = std::min(next, kills_.begin()->first);
   if (accept_at_) next = std::min(next, *accept_at_);
   if (held_back_until_) next = std::min(next, *held_back_until_);

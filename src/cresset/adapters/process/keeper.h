@@ -67,6 +67,7 @@ class Keeper {
     std::vector<LentFolder> lent;  // while step is set
   };
   using Attempts = std::map<model::AttemptId, Attempt>;
+  enum class What : std::uint8_t { kStarted, kEnded };
 
   void recover(Records records);
 
@@ -89,7 +90,8 @@ class Keeper {
   void begin(const Grant& grant);
   void hold_back(const Grant& grant, Attempt& attempt, std::unique_ptr<ports::StartSpec> spec,
                  const Error& why);
-  void tell_of_started();
+  void tell_later(const model::AttemptId& id, What what);
+  void tell_news();
   Result<std::unique_ptr<RunningStep>> start_step(const ports::StartSpec& spec, const Grant& grant,
                                                   std::vector<LentFolder>& lent);
   Environment make_environment(const ports::StartSpec& spec, const Grant& grant,
@@ -135,9 +137,9 @@ class Keeper {
   ClientId next_client_ = 1;
   std::optional<TimePoint> accept_at_;  // none is taken before: there is no descriptor
   std::vector<ClientId> to_flush_;
-  // Engines hear of them after they have heard of the attempts whose slots these have, and of a
-  // short one together with its end: hearing costs an engine a turn of its loop.
-  std::vector<model::AttemptId> just_started_;
+  // What engines have not heard yet, in order. A start waits for company, and so does an end whose
+  // run has steps that wait for their turn: hearing costs an engine a turn of its loop.
+  std::vector<std::pair<model::AttemptId, What>> news_;
   TimePoint tell_by_{};
 
   Attempts attempts_;

@@ -256,6 +256,21 @@ TEST_F(ProcessExecutorTest, ThousandsMayWaitAndBeCancelled) {
   EXPECT_EQ(world_.log(spec), "");
 }
 
+TEST_F(ProcessExecutorTest, AnEndIsToldThoughOthersOfItsRunWait) {
+  std::vector<StartSpec> specs = {shell(1, "true"), shell(2, "read line < gate"),
+                                  shell(3, "echo ran")};
+  for (StartSpec& spec : specs) {
+    spec.slots.cpu_millis = world_.cpu_millis();
+    executor().start(spec);
+  }
+  EXPECT_EQ(await_exit(executor(), specs[0].id).code, 0);
+  await_running(executor(), specs[1].id);
+  EXPECT_EQ(world_.log(specs[2]), "");
+  world_.release(specs[1].id);
+  EXPECT_EQ(await_exit(executor(), specs[2].id).code, 0);
+  EXPECT_EQ(world_.log(specs[2]), "ran\n");
+}
+
 TEST_F(ProcessExecutorTest, WaitingAttemptsGoWithTheirEngine) {
   StartSpec first = shell(1, "read line < gate");
   StartSpec second = spec(id(2));
