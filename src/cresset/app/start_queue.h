@@ -17,7 +17,7 @@ namespace cresset::app {
 // that waits for a GPU keeps no other from starting.
 class StartQueue {
  public:
-  static constexpr std::size_t kWaitingMax = 8192;
+  static constexpr std::size_t kWaitingMax = 1024;
 
   struct Start {
     dag::TaskOrdinal task = 0;
