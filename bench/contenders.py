@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -179,26 +178,31 @@ class NinjaNullBuild:
 
 
 class SpawnLoop:
-    """The bare loop: posix_spawn, a folder and a log for each command, and nothing else."""
+    """The bare loop: posix_spawn, a folder and a log for each command, and nothing else.
+
+    Each turn has a folder of its own, which stays: ext4 passes over what was deleted in the last
+    seconds when it looks for a free inode, one by one, and that would be measured.
+    """
 
     def __init__(self, folder, count, jobs, command, *, sync=False):
-        self._folder = folder
-        mode = "sync" if sync else "nosync"
-        self._command = [str(BINARIES / "cresset-bench-spawn"), str(count), str(jobs), mode]
-        self._command += [str(folder), *command]
+        self._folder, self._turns = folder, 0
+        self._mode = [str(count), str(jobs), "sync" if sync else "nosync"]
+        self._what = command
+
+    def _command(self):
+        self._turns += 1
+        folder = f"{self._folder}-{self._turns}"
+        return [str(BINARIES / "cresset-bench-spawn"), *self._mode, folder, *self._what]
 
     def run(self):
-        timed = measure.time_command(self._command)
+        timed = measure.time_command(self._command())
         self.processor = timed.processor
-        shutil.rmtree(self._folder)
         if timed.status != 0:
             raise RuntimeError(f"the bare loop ended with {timed.status}")
         return timed.seconds
 
     def memory(self):
-        peak = measure.watch_command(self._command, lambda pid: {pid})
-        shutil.rmtree(self._folder)
-        return peak
+        return measure.watch_command(self._command(), lambda pid: {pid})
 
 
 class Command:

@@ -80,7 +80,7 @@ def fan_out(context):
     figures = take_turns(
         {
             "cresset": CressetRun(context.cresset, file),
-            "bare loop": SpawnLoop(scratch / "bare", count, jobs, ["true"]),
+            "bare loop": SpawnLoop(scratch / "bare-fan-out", count, jobs, ["true"]),
             "ninja": Ninja(scratch / "row-ninja", count, jobs),
         },
         context.repeats,
@@ -98,7 +98,7 @@ def chain(context):
     figures = take_turns(
         {
             "cresset": CressetRun(context.cresset, file),
-            "bare loop, synced": SpawnLoop(scratch / "bare", CHAIN, 1, ["true"], sync=True),
+            "bare loop, synced": SpawnLoop(scratch / "bare-chain", CHAIN, 1, ["true"], sync=True),
             "ninja": Ninja(scratch / "row-ninja-chain", CHAIN, 1, chain=True),
         },
         context.repeats,
@@ -138,7 +138,7 @@ def components(context):
                 "cresset, cold": CressetRun(context.cresset, file, flags),
                 "kfp.local, fair": KfpRun(fair),
                 "prefect": prefect,
-                "bare interpreter": SpawnLoop(scratch / "bare", COMPONENTS, 1, bare),
+                "bare interpreter": SpawnLoop(scratch / "bare-python", COMPONENTS, 1, bare),
             },
             context.repeats,
         )
