@@ -35,8 +35,8 @@ ScopeId Plan::Impl::add_scope(const GraphDag& dag, NodeId owner) {
   scope.owner = owner;
   scope.exit_context = exit_context(nodes_[owner]);
   scope.unfinished = static_cast<std::uint32_t>(dag.tasks.size());
-  scope.nodes.reserve(dag.tasks.size());
-  for (const GraphTask& task : dag.tasks) scope.nodes.push_back(add_node(task, id));
+  scope.first = static_cast<NodeId>(nodes_.size());
+  for (const GraphTask& task : dag.tasks) add_node(task, id);
   return id;
 }
 
@@ -139,7 +139,7 @@ std::optional<std::string> Plan::Impl::upstream_obstacle(const Node& node) const
     return std::nullopt;
   const Scope& scope = scopes_[node.scope];
   for (std::uint32_t index : node.task->upstream) {
-    const Node& upstream = nodes_[scope.nodes[index]];
+    const Node& upstream = nodes_[scope.node(index)];
     if (upstream.state == State::kSucceeded) continue;
     std::string_view what = upstream.state == State::kFailed    ? "failed"
                             : upstream.state == State::kSkipped ? "was skipped"
@@ -167,7 +167,7 @@ void Plan::Impl::evaluate(NodeId id) {
       .parent_inputs = nodes_[scope.owner].inputs,
       .neighbour =
           [this, &scope](const std::string& name) {
-            const Node& other = nodes_[scope.nodes[*scope.dag->find(name)]];
+            const Node& other = nodes_[scope.node(*scope.dag->find(name))];
             return Surroundings::Neighbour{other.state, &other.outputs};
           },
       .final_status = [this, &scope](const std::string& name) { return final_status(scope, name); },
@@ -242,7 +242,7 @@ void Plan::Impl::enter_dag(NodeId id) {
   const ScopeId scope = add_scope(graph_.dags[node.task->dag], id);
   node.inside = scope;
   changed(id);
-  for (NodeId child : scopes_[scope].nodes) {
+  for (NodeId child : scopes_[scope].nodes()) {
     if (nodes_[child].waiting == 0) ready_.push_back(child);
     changed(child);
   }
@@ -355,7 +355,7 @@ void Plan::Impl::end(NodeId id, State state) {
   if (node.loop != kNone) return end_iteration(node.loop);
   Scope& scope = scopes_[node.scope];
   for (std::uint32_t index : node.task->downstream) {
-    const NodeId follower = scope.nodes[index];
+    const NodeId follower = scope.node(index);
     follow(nodes_[follower]);
     if (nodes_[follower].waiting > 0 && --nodes_[follower].waiting == 0) ready_.push_back(follower);
   }
@@ -387,12 +387,13 @@ void Plan::Impl::end_loop(NodeId id) {
 void Plan::Impl::end_scope(ScopeId id) {
   const Scope& scope = scopes_[id];
   nodes_[scope.owner].outputs = dag_outputs(scope);
-  end_group(scope.owner, scope.nodes, true);
+  end_group(scope.owner, scope.nodes(), true);
 }
 
 // A group failed when a part failed; it was cancelled when a part was kept from running; else it
 // succeeded, whatever was skipped.
-void Plan::Impl::end_group(NodeId id, std::span<const NodeId> parts, bool complete) {
+template <class Nodes>
+void Plan::Impl::end_group(NodeId id, const Nodes& parts, bool complete) {
   Node& node = nodes_[id];
   auto any = [this, &parts](auto&& wanted) {
     return std::ranges::any_of(parts, [&](NodeId part) { return wanted(nodes_[part]); });
@@ -421,7 +422,7 @@ bool Plan::Impl::retry_group(NodeId id) {
   const model::RetryPolicy* policy = retry_policy(node);
   if (policy == nullptr || is_stopped(node) || node.failures >= policy->max_retries) return false;
   ++node.failures;
-  for (NodeId child : scopes_[node.inside].nodes) outdate(child);
+  for (NodeId child : scopes_[node.inside].nodes()) outdate(child);
   node.inside = kNone;  // whatever comes now, nobody goes on in there
   wait_to_retry(id);
   return true;
@@ -450,7 +451,7 @@ void Plan::Impl::end_run() {
 Slots Plan::Impl::dag_outputs(const Scope& scope) const {
   Slots out;
   auto producer = [this, &scope](const model::FromTask& from) -> const Node* {
-    const Node& node = nodes_[scope.nodes[*scope.dag->find(from.task)]];
+    const Node& node = nodes_[scope.node(*scope.dag->find(from.task))];
     return node.state == State::kSucceeded ? &node : nullptr;
   };
   for (const auto& [name, output] : scope.dag->spec->output_parameters) {
@@ -499,7 +500,7 @@ Slots Plan::Impl::loop_outputs(const Node& loop) const {
 
 // What kfp.dsl.PipelineTaskFinalStatus reads (kfp.md §2.2).
 Value Plan::Impl::final_status(const Scope& scope, const std::string& task) const {
-  const Node& node = nodes_[scope.nodes[*scope.dag->find(task)]];
+  const Node& node = nodes_[scope.node(*scope.dag->find(task))];
   std::string state(to_string(node.state));
   if (node.state == State::kSucceeded) state = context_.success_word;
   if (node.state == State::kCanceled) state = "CANCELLED";
@@ -513,7 +514,8 @@ Value Plan::Impl::final_status(const Scope& scope, const std::string& task) cons
   return out;
 }
 
-model::Failure Plan::Impl::first_failure(std::span<const NodeId> nodes) const {
+template <class Nodes>
+model::Failure Plan::Impl::first_failure(const Nodes& nodes) const {
   const Node* first = nullptr;
   NodeId first_id = kNone;
   for (NodeId id : nodes) {

@@ -30,28 +30,28 @@ void Plan::Impl::on(const RetryAsked&) {
 // they do.
 void Plan::Impl::reopen_scope(ScopeId id) {
   Scope& scope = scopes_[id];
-  std::vector<bool> again(scope.nodes.size());
-  for (std::uint32_t i = 0; i < scope.nodes.size(); ++i) {  // upstream stands before downstream
+  std::vector<bool> again(scope.nodes().size());
+  for (std::uint32_t i = 0; i < again.size(); ++i) {  // upstream stands before downstream
     const auto& upstream = scope.dag->tasks[i].upstream;
-    const Node& node = nodes_[scope.nodes[i]];
+    const Node& node = nodes_[scope.node(i)];
     again[i] =
         node.cut_short || (node.state != State::kSucceeded && node.state != State::kSkipped) ||
         std::ranges::any_of(upstream, [&again](std::uint32_t index) { return again[index]; });
   }
   scope.unfinished = static_cast<std::uint32_t>(std::ranges::count(again, true));
-  for (std::uint32_t i = 0; i < scope.nodes.size(); ++i) {
+  for (std::uint32_t i = 0; i < again.size(); ++i) {
     if (!again[i]) continue;
-    Node& node = nodes_[scope.nodes[i]];
+    Node& node = nodes_[scope.node(i)];
     const auto& upstream = scope.dag->tasks[i].upstream;
     const auto waiting = static_cast<std::uint32_t>(
         std::ranges::count_if(upstream, [&again](std::uint32_t index) { return again[index]; }));
     if (waiting == 0 && node.was_entered() && node.state != State::kSucceeded) {
-      reopen_node(scope.nodes[i]);
+      reopen_node(scope.node(i));
       continue;
     }
-    reset_node(scope.nodes[i]);
+    reset_node(scope.node(i));
     node.waiting = waiting;
-    if (waiting == 0) ready_.push_back(scope.nodes[i]);
+    if (waiting == 0) ready_.push_back(scope.node(i));
   }
 }
 
@@ -62,7 +62,7 @@ void Plan::Impl::reopen_node(NodeId id) {
   node.phase = Phase::kInside;
   node.finished_at.reset();
   node.failure.reset();
-  node.reason.clear();
+  node.reason.reset();
   node.failures = 0;
   node.cut_short = false;
   changed(id);
@@ -99,7 +99,7 @@ void Plan::Impl::reopen_loop(NodeId id) {
 void Plan::Impl::reset_node(NodeId id) {
   Node& node = nodes_[id];
   if (node.inside != kNone) {
-    for (NodeId child : scopes_[node.inside].nodes) outdate(child);
+    for (NodeId child : scopes_[node.inside].nodes()) outdate(child);
   }
   for (NodeId child : node.iterations()) outdate(child);
   Node fresh;
@@ -120,7 +120,7 @@ void Plan::Impl::outdate(NodeId id) {
   Node& node = nodes_[id];
   node.outdated = true;
   if (node.inside != kNone) {
-    for (NodeId child : scopes_[node.inside].nodes) outdate(child);
+    for (NodeId child : scopes_[node.inside].nodes()) outdate(child);
   }
   for (NodeId child : node.iterations()) outdate(child);
 }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,7 +29,7 @@ using NodeId = TaskOrdinal;
 using ScopeId = std::uint32_t;
 inline constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
-enum class Phase {
+enum class Phase : std::uint8_t {
   kWaiting,    // for its upstream
   kLookingUp,  // LookUpCache is out
   kStarting,   // StartAttempt is out, not seen running
@@ -68,41 +71,62 @@ struct LoopProgress {
   std::uint32_t done = 0;
 };
 
-// There may be a million of them: what few have is kept apart.
+// An optional in the room of one instant.
+class MaybeTime {
+ public:
+  MaybeTime& operator=(WallTime at) {
+    at_ = at;
+    return *this;
+  }
+  void reset() { at_ = kNever; }
+  explicit operator bool() const { return at_ != kNever; }
+  WallTime operator*() const { return at_; }
+  operator std::optional<WallTime>() const {  // NOLINT: what it stands for
+    return at_ == kNever ? std::nullopt : std::optional(at_);
+  }
+  // Nothing comes before everything, as with std::optional.
+  auto operator<=>(const MaybeTime&) const = default;
+
+ private:
+  static constexpr WallTime kNever = WallTime::min();
+  WallTime at_ = kNever;
+};
+
+// There may be a million of them: what few have is kept apart, and what is small stands together.
 struct Node {
   const GraphTask* task = nullptr;
   ScopeId scope = kNone;  // the dag instance it stands in; kNone for the root
   NodeId loop = kNone;    // the loop that it is an iteration of
   std::uint32_t iteration = 0;
-
-  model::State state = model::State::kPending;
-  Phase phase = Phase::kWaiting;
   std::uint32_t waiting = 0;  // upstream tasks that have not ended
   std::uint32_t attempt = 0;
   std::uint32_t failures = 0;  // that count against the retry policy, in this generation
   std::uint32_t losses = 0;    // in a row
+  NodeId released_by = kNone;
+  ScopeId inside = kNone;  // dag, or iteration of a dag
+
+  model::State state = model::State::kPending;
+  Phase phase = Phase::kWaiting;
+  model::Doing doing = model::Doing::kNothing;
   bool cached = false;
   bool stopping = false;  // StopAttempt is out
   bool timed_out = false;
   bool cut_short = false;  // not started because the run was being stopped
   bool outdated = false;   // replaced by a later try of the group it stood in
-  std::string reason;
+  Rare<std::string> reason;
   Rare<model::Failure> failure;
   // Attempts that have ended, from the first; of a step whose first one ends well, none.
   Rare<std::vector<model::AttemptView>> ended;
   Slots inputs;
   Slots outputs;
-  std::optional<WallTime> started_at;
-  std::optional<WallTime> finished_at;
-  std::optional<WallTime> ready_at;
-  NodeId released_by = kNone;
+  MaybeTime started_at;
+  MaybeTime finished_at;
+  MaybeTime ready_at;
+  MaybeTime due;  // of its retry timer or deadline
   model::Spent spent;
-  model::Doing doing = model::Doing::kNothing;
   WallTime doing_since{};
-  std::optional<WallTime> due;  // of its retry timer or deadline
-  WallTime not_before{};        // nothing that comes happens to it earlier
+  WallTime not_before{};  // nothing that comes happens to it earlier
 
-  ScopeId inside = kNone;                       // dag, or iteration of a dag
   std::unique_ptr<LoopProgress> loop_progress;  // loop that was entered
   std::uint64_t changed_in = 0;                 // the last step that changed it
 
@@ -118,9 +142,14 @@ struct Node {
 struct Scope {
   const GraphDag* dag = nullptr;
   NodeId owner = kNone;
-  std::vector<NodeId> nodes;  // by index in the dag
+  NodeId first = kNone;  // its nodes follow one another, in the order of the dag's tasks
   std::uint32_t unfinished = 0;
   bool exit_context = false;  // an exit task or inside one: a cancel leaves it alone
+
+  [[nodiscard]] NodeId node(std::uint32_t index) const { return first + index; }
+  [[nodiscard]] auto nodes() const {
+    return std::views::iota(first, first + static_cast<NodeId>(dag->tasks.size()));
+  }
 };
 
 class Plan::Impl {
@@ -196,12 +225,14 @@ class Plan::Impl {
   void end_iteration(NodeId loop);
   void end_loop(NodeId id);
   void end_scope(ScopeId id);
-  void end_group(NodeId id, std::span<const NodeId> parts, bool complete);
+  template <class Nodes>
+  void end_group(NodeId id, const Nodes& parts, bool complete);
   void end_run();
   Slots dag_outputs(const Scope& scope) const;
   Slots loop_outputs(const Node& loop) const;
   Value final_status(const Scope& scope, const std::string& task) const;
-  model::Failure first_failure(std::span<const NodeId> nodes) const;
+  template <class Nodes>
+  model::Failure first_failure(const Nodes& nodes) const;
   void wait_to_retry(NodeId id);
 
   // plan_reopen.cc: another generation

@@ -51,7 +51,7 @@ TaskBrief Plan::Impl::brief(NodeId id) const {
   out.state = node.state;
   out.cached = node.cached;
   out.attempt = node.attempt;
-  out.reason = node.reason;
+  out.reason = node.reason.copy().value_or("");
   if (node.state == State::kFailed) out.error = node.failure.copy();
   out.started_at = node.started_at;
   out.finished_at = node.finished_at;
@@ -124,7 +124,7 @@ void Plan::Impl::add_platform_values(const Scope& scope, LeafTask& out) const {
     const auto* from = std::get_if<model::FromTask>(&source->from);
     const std::uint32_t* index = from == nullptr ? nullptr : scope.dag->find(from->task);
     if (index == nullptr) continue;
-    const auto& outputs = nodes_[scope.nodes[*index]].outputs.parameters;
+    const auto& outputs = nodes_[scope.node(*index)].outputs.parameters;
     if (const auto it = outputs.find(from->output); it != outputs.end())
       out.neighbour_outputs[from->task].emplace(from->output, *it->second);
   }
@@ -210,7 +210,7 @@ std::vector<NodeId> Plan::Impl::tasks() const {
 }
 
 void Plan::Impl::list_scope(const Scope& scope, std::vector<NodeId>& out) const {
-  for (NodeId id : scope.nodes) list_node(id, out);
+  for (NodeId id : scope.nodes()) list_node(id, out);
 }
 
 void Plan::Impl::list_node(NodeId id, std::vector<NodeId>& out) const {
@@ -232,7 +232,7 @@ model::TaskView Plan::Impl::view_task(NodeId id) const {
   view.state = node.state;
   view.cached = node.cached;
   view.attempts = node.attempt;
-  view.reason = node.reason;
+  view.reason = node.reason.copy().value_or("");
   view.error = brief_of.error;
   view.inputs = copy(node.inputs);
   view.outputs = copy(node.outputs);

@@ -20,7 +20,7 @@ using RunId = StrongId<struct RunTag>;
 
 // PENDING → RUNNING → SUCCEEDED | FAILED | CANCELED, and PENDING → SKIPPED | CANCELED | FAILED. The
 // last four are final; only `retry` reopens a finished run, as a new generation.
-enum class State { kPending, kRunning, kSucceeded, kFailed, kSkipped, kCanceled };
+enum class State : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kSkipped, kCanceled };
 std::string_view to_string(State state);  // "PENDING" …
 std::optional<State> parse_state(std::string_view text);
 constexpr bool is_final(State state) {
@@ -77,7 +77,7 @@ struct Spent {
   bool operator==(const Spent&) const = default;
 };
 // What a step that has not ended does now.
-enum class Doing { kNothing, kWaiting, kStarting, kRunning };
+enum class Doing : std::uint8_t { kNothing, kWaiting, kStarting, kRunning };
 
 // How one attempt of a step went.
 struct AttemptView {
