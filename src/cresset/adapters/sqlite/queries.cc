@@ -7,6 +7,13 @@ namespace cresset::sqlite {
 
 namespace {
 
+// Nearly always the answer: the newest one, which is then looked at.
+constexpr const char* kNewestStep = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(, run.state
+FROM step CROSS JOIN run ON run.number = step.run
+WHERE step.pipeline = ?1 AND step.key = ?2 AND step.reusable = 1 AND step.key <> ''
+ORDER BY step.run DESC, step.number DESC LIMIT 1)sql";
+constexpr int kNewestStepState = 8;
+
 // From the newest run downwards, one index probe a run: a run with thousands of equal steps, all of
 // them still out of reach because it has not finished, costs one probe and not thousands.
 constexpr const char* kFindStep = R"sql(
@@ -98,6 +105,15 @@ Result<std::vector<ports::RunUse>> SqliteStore::uses() {
 Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string& pipeline,
                                                                const std::string& key,
                                                                const model::RunId& except) {
+  {
+    CR_TRY(Statement newest, database_->prepare(kNewestStep));
+    CR_TRY(const bool found, newest.bind(pipeline, key).step());
+    if (!found) return std::optional<ports::StepMatch>();
+    CR_TRY(ports::StepMatch match, read_match(newest, database_->path()));
+    const std::string state = newest.bytes(kNewestStepState);
+    if (match.run != except && state != "PENDING" && state != "RUNNING")
+      return std::optional(std::move(match));
+  }
   CR_TRY(Statement query, database_->prepare(kFindStep));
   CR_TRY(const bool found, query.bind(pipeline, key, except.str()).step());
   if (!found) return std::optional<ports::StepMatch>();
