@@ -32,6 +32,7 @@ class Value {
     [[nodiscard]] Value* find(std::string_view key);
     // Replaces the value of an existing field, in its place.
     void set(std::string_view key, Value value);
+    void reserve(std::size_t fields) { fields_.reserve(fields); }
     // For readers that have made sure that the key is new.
     void append(std::string key, Value value);
     bool erase(std::string_view key);

@@ -29,8 +29,10 @@ ExitStatus status_of(Code code) {
   }
 }
 
-Result<std::string> read_all(int fd, const std::string& name) {
+// `expected`: how many bytes are likely to come.
+Result<std::string> read_all(int fd, const std::string& name, std::size_t expected = 0) {
   std::string out;
+  out.reserve(std::min<std::size_t>(expected, kFileBytesMax));
   char buffer[64 << 10];
   while (true) {
     const ssize_t size = ::read(fd, buffer, sizeof buffer);
@@ -81,7 +83,7 @@ Result<std::string> read_file(const std::string& path) {
     out = make_error(Code::kInvalidArgument,
                      "{} is a folder: give a pipeline's .py, .yaml or .json file", path);
   } else {
-    out = read_all(fd, path);
+    out = read_all(fd, path, S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0);
   }
   ::close(fd);
   return out;

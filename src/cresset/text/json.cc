@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t kShownKeyBytesMax = 60;
 constexpr std::size_t kRepeatedMax = 100;
+constexpr std::size_t kUsualSizeMax = 16;
 
 // Finds a key that occurs twice in one object. The first few are compared as they come; from then
 // on it is done once, at the object's end, in order of hash and then of text: no choice of keys
@@ -154,6 +155,7 @@ class Parser {
           fmt::format("nested deeper than {} levels; make it flatter", limits_.depth));
     }
     ++depth_;
+    if (usual_sizes_.size() < depth_) usual_sizes_.resize(depth_);
     const bool done = (this->*read)(out);
     --depth_;
     return done;
@@ -181,6 +183,8 @@ class Parser {
     scanner_.skip_space();
     if (scanner_.at_end()) return fail_open(opening, '}');
     bool more = !scanner_.take('}');
+    // Objects at one depth are alike: one with as many fields as the last needs no second block.
+    if (more) fields.reserve(usual_sizes_[depth_ - 1]);
     while (more) {
       std::string key;
       Value value;
@@ -190,6 +194,7 @@ class Parser {
       if (!read_separator(opening, '}', more)) return false;
     }
     if (!drop_repeated(fields, keys)) return false;
+    usual_sizes_[depth_ - 1] = std::min(fields.size(), kUsualSizeMax);
     out = Value(std::move(fields));
     return true;
   }
@@ -269,6 +274,7 @@ class Parser {
   std::vector<JsonError>* repeated_;
   std::size_t depth_ = 0;
   std::size_t values_ = 0;
+  std::vector<std::size_t> usual_sizes_;  // fields of the last object, by depth
 };
 
 Error refuse(std::string_view text, std::size_t offset, const std::string& message,
