@@ -86,13 +86,7 @@ void World::trouble(Process& process) {
   const bool alone = std::ranges::count_if(processes_, [&entry](const auto& other) {
                        return other->is_engine() && other->errand().entry == &entry;
                      }) == 1;
-  // An engine's is meant, which the store fences: what who tidies up holds it for is not fenced.
-  const bool is_tidied = std::ranges::any_of(processes_, [](const auto& other) {
-    using Kind = Errand::Kind;
-    const Kind kind = other->errand().kind;
-    return kind == Kind::kCollectGarbage || kind == Kind::kExpire || kind == Kind::kDoctor;
-  });
-  if (alone && !entry.id.str().empty() && faults.strikes(Fault::kLockBroken) && !is_tidied &&
+  if (alone && !entry.id.str().empty() && faults.strikes(Fault::kLockBroken) &&
       stage_.store->break_lock(entry.id)) {
     stage_.note(0, "a lock is lost");
     faults.note(Fault::kLockBroken);

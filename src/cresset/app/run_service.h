@@ -196,6 +196,7 @@ class RunService {
   Result<std::vector<std::string>> list_names(const std::string& folder);
   Result<std::vector<Garbage>> find_orphans();
   Result<std::vector<Garbage>> find_garbage();
+  Result<void> empty_folder(const std::string& folder);
   Result<std::int64_t> measure_leftovers();
   Result<std::unique_ptr<ports::Lease>> hold_finished(const model::RunId& run);
   struct NamedArtifact {

@@ -125,6 +125,15 @@ Result<std::vector<Garbage>> RunService::find_garbage() {
   return garbage;
 }
 
+// Of what lies there now, by name: should the run's lock be lost meanwhile, what a later attempt
+// makes stays.
+Result<void> RunService::empty_folder(const std::string& folder) {
+  CR_TRY(const std::vector<std::string> names, list_names(folder));
+  for (const std::string& name : names)
+    CR_TRY_VOID(wait_for(ports::RemoveFolder{folder + "/" + name}));
+  return {};
+}
+
 // While it is held, nobody reopens the run. Null when somebody drives it, has reopened it or has
 // removed it.
 Result<std::unique_ptr<ports::Lease>> RunService::hold_finished(const model::RunId& run) {
@@ -158,13 +167,17 @@ Result<std::vector<Garbage>> RunService::collect_garbage(bool dry_run,
   std::optional<model::RunId> asked;
   std::unique_ptr<ports::Lease> held;
   for (Garbage& item : garbage) {
-    if (item.kind == Garbage::Kind::kWorking && asked != item.run) {
-      asked = item.run;
-      held.reset();
-      CR_TRY(held, hold_finished(item.run));
+    if (item.kind == Garbage::Kind::kWorking) {
+      if (asked != item.run) {
+        asked = item.run;
+        held.reset();
+        CR_TRY(held, hold_finished(item.run));
+      }
+      if (held == nullptr) continue;
+      CR_TRY_VOID(empty_folder(item.path));
+    } else {
+      CR_TRY_VOID(wait_for(ports::RemoveFolder{item.path}));
     }
-    if (item.kind == Garbage::Kind::kWorking && held == nullptr) continue;
-    CR_TRY_VOID(wait_for(ports::RemoveFolder{item.path}));
     removed.push_back(std::move(item));
   }
   return removed;
