@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 from harness.cresset import BINARY, eventually
-from harness.pipelines import Pipeline
+from harness.pipelines import Pipeline, constant
 
 SOURCE = """
     from kfp import dsl
@@ -116,6 +116,24 @@ def test_on_a_terminal_an_interrupt_is_the_programs(cresset, failed):
     os.write(terminal, b"echo still he''re; exit\n")
     sees(b"still here")
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_its_secrets_and_volumes_are_mounted(cresset, tmp_path):
+    secret = {"secretNameParameter": constant("token"), "mountPath": "/cresset-test/keys"}
+    volume = {"pvcNameParameter": constant("data"), "mountPath": "/cresset-test/data"}
+    pipeline = Pipeline("mounted")
+    platform = {"secretAsVolume": [secret], "pvcMount": [volume]}
+    pipeline.task("step", pipeline.shell("step", "cat /cresset-test/keys/key", platform=platform))
+    (cresset.home / "secrets/token").mkdir(parents=True)
+    (cresset.home / "secrets/token/key").write_text("a secret")
+    (cresset.home / "volumes/data").mkdir(parents=True)
+    cresset.run(pipeline.write(tmp_path / "p.yaml"))
+    cresset.environment["SHELL"] = "/bin/sh"
+    typed = "cat /cresset-test/keys/key; echo '<'$PWD'>'; echo by hand > /cresset-test/data/file\n"
+    text = by_hand(cresset, "step", "--shell", typed=typed)
+    assert "a secret<" in text
+    assert (cresset.home / "volumes/data/file").read_text() == "by hand\n"
+    assert not os.path.exists("/cresset-test")
 
 
 def test_what_cannot_be_done_by_hand(cresset, tmp_path):

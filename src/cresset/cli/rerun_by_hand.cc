@@ -78,8 +78,6 @@ Result<int> run_in(const std::string& folder, const RerunVerb& verb, Session ses
   };
   CR_TRY(ports::StartSpec spec, service->prepare_by_hand(std::move(request), folder, on_notice,
                                                          session.backend.interrupts()));
-  for (const ports::Mount& mount : spec.mounts)
-    on_notice(fmt::format("nothing is mounted by hand: {} is {}", mount.target, mount.source));
   if (verb.debugger) {
     CR_TRY_VOID(to_debugger(verb, spec));
   } else {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cresset/adapters/localfs/files.h"
+#include "cresset/adapters/process/mounts.h"
 #include "cresset/adapters/process/spawn.h"
 #include "cresset/adapters/python/program_search.h"
 #include "cresset/base/check.h"
@@ -59,6 +60,14 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 Result<pid_t> start(const std::string& program, ports::StartSpec& spec) {
   std::vector<std::string> variables;
   for (const auto& [name, value] : spec.env) variables.push_back(name + "=" + value);
+  if (!spec.mounts.empty()) {
+    const std::vector<char*> argv = pointers_to(spec.argv);
+    const std::vector<char*> env = pointers_to(variables);
+    CR_TRY(
+        const process::ProcessIdentity process,
+        process::spawn_with_mounts({program, argv.data(), env.data(), spec.work_dir, spec.mounts}));
+    return process.pid;
+  }
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   CHECK(::posix_spawn_file_actions_init(&actions) == 0);

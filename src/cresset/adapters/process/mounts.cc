@@ -229,15 +229,34 @@ Result<void> lay_mounts(const std::vector<ports::Mount>& mounts) {
   return {};
 }
 
+Result<void> connect_output(const MountedSpawn& request) {
+  if (::dup2(request.null_fd, STDIN_FILENO) < 0 || ::dup2(request.output_fd, STDOUT_FILENO) < 0 ||
+      ::dup2(request.output_fd, STDERR_FILENO) < 0) {
+    return errno_error(errno, "connecting the output");
+  }
+  return {};
+}
+
+// Where the caller ignores them, so would the program.
+void heed_keyboard() {
+  for (const int signal : {SIGINT, SIGQUIT}) {
+    struct sigaction standard{};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(signal, &standard, nullptr);
+  }
+}
+
 Result<void> become_program(const MountedSpawn& request) {
-  if (::setsid() < 0) return errno_error(errno, "making a session");
+  const bool leads_session = request.output_fd >= 0;
+  if (leads_session && ::setsid() < 0) return errno_error(errno, "making a session");
   CR_TRY_VOID(enter_namespaces());
   CR_TRY_VOID(lay_mounts(request.mounts));
   if (::chdir(request.work_dir.c_str()) != 0)
     return errno_error(errno, "entering " + request.work_dir);
-  if (::dup2(request.null_fd, STDIN_FILENO) < 0 || ::dup2(request.output_fd, STDOUT_FILENO) < 0 ||
-      ::dup2(request.output_fd, STDERR_FILENO) < 0) {
-    return errno_error(errno, "connecting the output");
+  if (leads_session) {
+    CR_TRY_VOID(connect_output(request));
+  } else {
+    heed_keyboard();
   }
   if (request.open_files && ::setrlimit(RLIMIT_NOFILE, &*request.open_files) != 0)
     return errno_error(errno, "setting the limit of open files");

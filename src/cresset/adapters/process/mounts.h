@@ -18,6 +18,8 @@ struct MountedSpawn {
   char* const* env;
   const std::string& work_dir;
   const std::vector<ports::Mount>& mounts;
+  // Both: the program leads a session of its own. None: it stays in the caller's, with its streams
+  // and with the keyboard's signals as the system makes them.
   int null_fd = -1;
   int output_fd = -1;
   std::optional<rlimit> open_files = {};  // nothing: the limit of the caller
