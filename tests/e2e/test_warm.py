@@ -71,7 +71,7 @@ def both(cresset, compiled):
 
 def make_warm(cresset, compiled, component, *options):
     cresset.run(compiled(component, "primer"), *options)
-    # One that imports, two that wait.
+    # One that imports, and some that wait.
     eventually(lambda: len(waiting_workers(cresset)) >= 3, "workers are warm", timeout=60)
 
 
@@ -136,6 +136,7 @@ def end(how: str):
     import sys
     import threading
     import time
+    import weakref
 
     def late():
         time.sleep(0.1)
@@ -143,6 +144,8 @@ def end(how: str):
 
     if how != "exec":
         atexit.register(print, "at exit")
+        sys.kept = threading.Event()
+        weakref.finalize(sys.kept, print, "finalized")
         threading.Thread(target=late).start()
     print("begun", end="")
     if how == "raise":
@@ -472,6 +475,27 @@ def test_packages_are_imported_once_for_many_steps(cresset, compiled, interprete
     (packages / "fickle-2.dist-info" / "METADATA").write_text("Name: fickle\nVersion: 2\n")
     os.utime(packages)
     assert not cresset.run(file, *options).task("uses-fickle").parameters["Output"]
+
+
+@dsl.component
+def uses_a_folder_of_fickle() -> list:
+    import os
+
+    import fickle
+
+    with open("/proc/self/cmdline") as file:
+        return [os.path.isdir(fickle.folder.name), "cresset_zygote.py" in file.read()]
+
+
+def test_no_step_takes_away_what_a_package_made_ahead(cresset, compiled, interpreter):
+    python, packages = interpreter
+    (packages / "fickle.py").write_text("import tempfile\nfolder = tempfile.TemporaryDirectory()\n")
+    file = compiled(uses_a_folder_of_fickle, "folder")
+    cresset.run(file, "--python", python)
+    eventually(lambda: len(waiting_workers(cresset)) >= 3, "workers are warm")
+    for _ in range(2):
+        task = cresset.run(file, "--python", python).task("uses-a-folder-of-fickle")
+        assert task.parameters["Output"] == [True, True]
 
 
 def test_cold_runs_leave_no_worker(cresset, compiled):
