@@ -44,7 +44,7 @@ _ALWAYS = (
 # The keeper gives it a value that leaves room for an attempt's name.
 _MARK = b"CRESSET_ATTEMPT="
 _STEP_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cresset_step.py")
-_VARIABLE = b"CRESSET_REHEARSAL"
+_REHEARSED_VARIABLE = b"CRESSET_REHEARSAL"
 _REHEARSED = b"def rehearsal(value: int) -> int:\n    return value\n"
 
 
@@ -73,8 +73,7 @@ def main() -> None:
     except Unfit as error:
         keeper.send(b"unfit\0" + str(error).encode(errors="replace"))
         return
-    rehearsal = _Rehearsal(os.getcwd())
-    rehearsal.play()
+    _rehearse()
     _settle()
     keeper.send(b"fit\0" + "\0".join(imported).encode())
     # Steps that want no packages get none, whatever another one imported.
@@ -86,7 +85,7 @@ def main() -> None:
         line = _fork_spares([socket.socket(fileno=fd) for fd in descriptors])
         if line is not None:
             keeper.close()
-            _serve(line, mark, rehearsal, lessons)
+            _serve(line, mark, lessons)
         if lessons is not None:
             # A zygote that cannot learn serves as before.
             with contextlib.suppress(Exception):
@@ -180,9 +179,9 @@ class _Lessons:
     def end_step(self) -> None:
         """In a step, at its end: leaves the lesson. What goes wrong with that is not the step's,
         which can have done anything to sys.modules."""
-        from itertools import islice
-
         try:
+            from itertools import islice
+
             # The last ones in. To look at all of them would copy the pages of their names.
             last = list(islice(reversed(sys.modules), max(len(sys.modules) - self._found, 0)))
             new = sorted(name for name in last if isinstance(name, str) and "." not in name)
@@ -242,53 +241,51 @@ class _Lessons:
 # ---- Rehearsal ----
 
 
-class _Rehearsal:
+def _rehearse() -> None:
     """What the runtime does for every step, done for a function of its own, which does nothing.
 
     In the zygote it builds what the interpreter makes when it is first needed (its syntax tree's
     types alone take 1.3 ms). In a spare it copies the pages that a step writes to, while nobody
     waits for that. Nothing of it stays but a little memory.
     """
+    import contextlib
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    # On a full disk, say: steps run all the same, and say so if it concerns them.
+    with contextlib.suppress(Exception):
+        _do_a_step()
 
-    def play(self) -> None:
-        import contextlib
 
-        # On a full disk, say: steps run all the same, and say so if it concerns them.
-        with contextlib.suppress(Exception):
-            self._play()
+def _do_a_step() -> None:
+    from kfp.dsl import _json, _source
+    from kfp.dsl.executor import Executor
+    from kfp.dsl.types import artifact_types
 
-    def _play(self) -> None:
-        from kfp.dsl import _json, _source
-        from kfp.dsl.executor import Executor
-        from kfp.dsl.types import artifact_types
-
-        if _STEP_SCRIPT not in _compiled:
-            _compiled[_STEP_SCRIPT] = _compile(_STEP_SCRIPT)
-        output = os.path.join(self._folder, f"rehearsal.{os.getpid()}")
-        executor_input = {
-            "inputs": {"parameterValues": {"value": 1}, "artifacts": {}},
-            "outputs": {
-                "parameters": {"Output": {"outputFile": output}},
-                "artifacts": {},
-                "outputFile": output,
-            },
-        }
-        root = artifact_types.CONTAINER_TASK_ROOT
-        namespace: dict[str, Any] = {}
-        os.environb[_VARIABLE] = b""
-        try:
-            exec(_source._compile(_source._PROLOGUE + _REHEARSED, output, namespace), namespace)
-            text = _json.dumps(executor_input, str)
-            Executor(_json.loads(text), namespace["rehearsal"]).execute()
-            with open(output, "rb") as file:
-                file.read()
-        finally:
-            artifact_types.CONTAINER_TASK_ROOT = root
-            del os.environb[_VARIABLE]
-            os.unlink(output)
+    if _STEP_SCRIPT not in _compiled:
+        _compiled[_STEP_SCRIPT] = _compile(_STEP_SCRIPT)
+    # In the zygote's folder, which this makes no second time where it has been removed meanwhile.
+    output = f"rehearsal.{os.getpid()}"
+    executor_input = {
+        "inputs": {"parameterValues": {"value": 1}, "artifacts": {}},
+        "outputs": {
+            "parameters": {"Output": {"outputFile": output}},
+            "artifacts": {},
+            "outputFile": output,
+        },
+    }
+    root = artifact_types.CONTAINER_TASK_ROOT
+    namespace: dict[str, Any] = {}
+    # A step sets variables.
+    os.environb[_REHEARSED_VARIABLE] = b""
+    try:
+        exec(_source._compile(_source._PROLOGUE + _REHEARSED, output, namespace), namespace)
+        text = _json.dumps(executor_input, str)
+        Executor(_json.loads(text), namespace["rehearsal"]).execute()
+        with open(output, "rb") as file:
+            file.read()
+    finally:
+        artifact_types.CONTAINER_TASK_ROOT = root
+        del os.environb[_REHEARSED_VARIABLE]
+        os.unlink(output)
 
 
 # ---- Probe ----
@@ -384,12 +381,10 @@ def _fork_spares(lines: list[Any]) -> Any:
     return mine
 
 
-def _serve(
-    line: Any, mark: tuple[int, int], rehearsal: _Rehearsal, lessons: _Lessons | None
-) -> None:
+def _serve(line: Any, mark: tuple[int, int], lessons: _Lessons | None) -> None:
     """A spare's life: does not return."""
     try:
-        request, output = _wait_for_request(line, mark, rehearsal)
+        request, output = _wait_for_request(line, mark)
     except BaseException:
         os._exit(1)
     if request is None:
@@ -397,15 +392,13 @@ def _serve(
     _become(request, output, lessons)
 
 
-def _wait_for_request(
-    line: Any, mark: tuple[int, int], rehearsal: _Rehearsal
-) -> tuple[list[bytes] | None, int]:
+def _wait_for_request(line: Any, mark: tuple[int, int]) -> tuple[list[bytes] | None, int]:
     """Returns when the keeper has let it go; (None, -1) when no step wants it any more."""
     import socket
 
     os.setsid()
     memory = open("/proc/self/mem", "r+b", buffering=0)  # noqa: SIM115
-    rehearsal.play()
+    _rehearse()
     line.send(str(os.getpid()).encode())
     packet, descriptors, _, _ = socket.recv_fds(line, _PACKET_BYTES, 1)
     if not packet:
@@ -438,6 +431,10 @@ def _write_mark(memory: Any, mark: tuple[int, int], attempt: bytes) -> None:
     place, room = mark
     if len(attempt) > room:
         raise ValueError("the attempt's name is too long")
+    # A package may have written over what the process was begun with, as to show another title.
+    memory.seek(place - len(_MARK))
+    if memory.read(len(_MARK)) != _MARK:
+        raise Unfit("its initial environment has been overwritten")
     memory.seek(place)
     memory.write(attempt.ljust(room, b"\0"))
 

@@ -1,5 +1,6 @@
 """`cresset rerun RUN TASK --pdb` and `--shell`: a step outside the engine, with its real inputs."""
 
+import json
 import os
 import pty
 import signal
@@ -94,12 +95,31 @@ def test_a_shell_in_its_place(cresset, failed):
     assert not os.listdir(cresset.environment["TMPDIR"])
 
 
-def test_on_a_terminal_an_interrupt_is_the_programs(cresset, failed):
+@pytest.fixture
+def mounted(cresset, tmp_path):
+    """A run whose step has a secret and a volume as folders."""
+    told = json.loads(cresset("doctor", "-o", "json").stdout)
+    if any(item["name"] == "mounts" and item["verdict"] != "good" for item in told):
+        pytest.skip("this machine lets no process have mounts of its own")
+    secret = {"secretNameParameter": constant("token"), "mountPath": "/cresset-test/keys"}
+    volume = {"pvcNameParameter": constant("data"), "mountPath": "/cresset-test/data"}
+    pipeline = Pipeline("mounted")
+    platform = {"secretAsVolume": [secret], "pvcMount": [volume]}
+    pipeline.task("step", pipeline.shell("step", "cat /cresset-test/keys/key", platform=platform))
+    (cresset.home / "secrets/token").mkdir(parents=True)
+    (cresset.home / "secrets/token/key").write_text("a secret")
+    (cresset.home / "volumes/data").mkdir(parents=True)
+    return cresset.run(pipeline.write(tmp_path / "p.yaml"))
+
+
+@pytest.mark.parametrize(("kind", "task"), [("failed", "divide"), ("mounted", "step")])
+def test_on_a_terminal_an_interrupt_is_the_programs(cresset, request, kind, task):
+    request.getfixturevalue(kind)
     cresset.environment["SHELL"] = "/bin/sh"
     child, terminal = pty.fork()
     if child == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execve(BINARY, [BINARY, "rerun", "latest", "divide", "--shell"], cresset.environment)
+        os.execve(BINARY, [BINARY, "rerun", "latest", task, "--shell"], cresset.environment)
     seen = bytearray()
 
     def sees(text):
@@ -118,20 +138,15 @@ def test_on_a_terminal_an_interrupt_is_the_programs(cresset, failed):
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_its_secrets_and_volumes_are_mounted(cresset, tmp_path):
-    secret = {"secretNameParameter": constant("token"), "mountPath": "/cresset-test/keys"}
-    volume = {"pvcNameParameter": constant("data"), "mountPath": "/cresset-test/data"}
-    pipeline = Pipeline("mounted")
-    platform = {"secretAsVolume": [secret], "pvcMount": [volume]}
-    pipeline.task("step", pipeline.shell("step", "cat /cresset-test/keys/key", platform=platform))
-    (cresset.home / "secrets/token").mkdir(parents=True)
-    (cresset.home / "secrets/token/key").write_text("a secret")
-    (cresset.home / "volumes/data").mkdir(parents=True)
-    cresset.run(pipeline.write(tmp_path / "p.yaml"))
+@pytest.mark.usefixtures("mounted")
+def test_its_secrets_and_volumes_are_mounted(cresset):
     cresset.environment["SHELL"] = "/bin/sh"
     typed = "cat /cresset-test/keys/key; echo '<'$PWD'>'; echo by hand > /cresset-test/data/file\n"
     text = by_hand(cresset, "step", "--shell", typed=typed)
     assert "a secret<" in text
+    # As in a run, no signal is ignored.
+    said = by_hand(cresset, "step", "--shell", typed="grep SigIgn /proc/self/status\n")
+    assert "SigIgn:\t0000000000000000" in said
     assert (cresset.home / "volumes/data/file").read_text() == "by hand\n"
     assert not os.path.exists("/cresset-test")
 

@@ -15,7 +15,7 @@ import pytest
 from harness.cresset import Cresset, eventually, one_object
 from harness.faults import keepers
 from harness.memory_group import memory_group
-from harness.warm import waiting_workers
+from harness.warm import ALL_OF_A_KIND, waiting_workers
 
 kfp = pytest.importorskip("kfp", reason="the SDK is not installed in this Python")
 from kfp import compiler, dsl  # noqa: E402
@@ -69,10 +69,9 @@ def both(cresset, compiled):
     return run_both
 
 
-def make_warm(cresset, compiled, component, *options):
+def make_warm(cresset, compiled, component, *options, workers=3):
     cresset.run(compiled(component, "primer"), *options)
-    # One that imports, and some that wait.
-    eventually(lambda: len(waiting_workers(cresset)) >= 3, "workers are warm", timeout=60)
+    eventually(lambda: len(waiting_workers(cresset)) >= workers, "workers are warm", timeout=60)
 
 
 @dsl.component
@@ -367,11 +366,11 @@ def test_a_warm_step_is_lost_with_its_keeper_and_leaves_nothing(cresset, compile
 
 
 def test_workers_that_die_cost_nothing_but_time(cresset, compiled):
-    make_warm(cresset, compiled, nothing)
+    make_warm(cresset, compiled, nothing, workers=ALL_OF_A_KIND)
     for process in waiting_workers(cresset):
         process.signal(signal.SIGKILL)
     cresset.run(compiled(nothing, "after"))
-    make_warm(cresset, compiled, nothing)
+    make_warm(cresset, compiled, nothing, workers=ALL_OF_A_KIND)
     for process in waiting_workers(cresset):
         process.signal(signal.SIGSTOP)
     seen = cresset.run(compiled(surroundings, "stopped")).task("surroundings").parameters
@@ -487,7 +486,7 @@ def uses_a_folder_of_fickle() -> list:
         return [os.path.isdir(fickle.folder.name), "cresset_zygote.py" in file.read()]
 
 
-def test_no_step_takes_away_what_a_package_made_ahead(cresset, compiled, interpreter):
+def test_no_step_finalizes_what_a_package_made_ahead(cresset, compiled, interpreter):
     python, packages = interpreter
     (packages / "fickle.py").write_text("import tempfile\nfolder = tempfile.TemporaryDirectory()\n")
     file = compiled(uses_a_folder_of_fickle, "folder")

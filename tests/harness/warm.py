@@ -2,6 +2,9 @@
 
 from harness.faults import find_processes
 
+# One that imports, and its forks but for one that has become a step.
+ALL_OF_A_KIND = 5
+
 
 def waiting_workers(cresset):
     """Interpreters that wait, and their forks that are no step yet."""
@@ -13,5 +16,6 @@ def waiting_workers(cresset):
                 for word in process.words
             )
             and any(word.startswith(b"CRESSET_ATTEMPT=no attempt") for word in process.variables)
+            and process.leads()
         )
     )

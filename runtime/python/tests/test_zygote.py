@@ -16,25 +16,28 @@ from kfp.dsl.types import artifact_types
 def state():
     return [
         dict(os.environ), list(sys.path), list(sys.argv), list(sys.meta_path), sorted(sys.modules),
-        sys.modules["__main__"], artifact_types.CONTAINER_TASK_ROOT, os.listdir(FOLDER),
+        sys.modules["__main__"], artifact_types.CONTAINER_TASK_ROOT, os.listdir(PARENT),
     ]
 
-FOLDER = sys.argv[1]
+PARENT = os.path.dirname(os.getcwd())
 before = state()
-cresset_zygote._Rehearsal(FOLDER)._play()
+cresset_zygote._do_a_step()
 assert state() == before, (before, state())
 assert list(cresset_zygote._compiled) == [cresset_zygote._STEP_SCRIPT]
-open(FOLDER + "/file", "w").close()
+os.rmdir(os.getcwd())
 before = state()
-cresset_zygote._Rehearsal(FOLDER + "/file").play()  # cannot write: no matter
+cresset_zygote._rehearse()  # cannot write: no matter, and the folder stays away
 assert state() == before, (before, state())
 print("rehearsed")
 """
 
 
 def test_a_rehearsal_does_a_step_and_leaves_nothing(tmp_path):
+    folder = tmp_path / "zygote"
+    folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", REHEARSING, tmp_path],
+        [sys.executable, "-c", REHEARSING],
+        cwd=folder,
         env={"PYTHONPATH": str(RUNTIME), "_KFP_RUNTIME": "true"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -132,6 +132,8 @@ void Keeper::run() {
     save();
     flush_clients();
   }
+  tell_news();
+  flush_clients();
   if (attempts_.empty()) {
     if (auto written = journal_.rewrite({}); !written)
       log_line(clock_, "{}", written.error().text());
@@ -376,7 +378,9 @@ void Keeper::hold_back(const Grant& grant, Attempt& attempt, std::unique_ptr<por
   held_back_until_ = clock_.now() + kShortagePause;
   const bool will_pass = why.reason == "machine.busy" && !pids_.empty();
   log_line(clock_, "no step can be started: {}", why.text());
-  if (!will_pass) tell(attempt.client, Trouble{why.text()});
+  if (will_pass) return;
+  tell_news();
+  tell(attempt.client, Trouble{why.text()});
 }
 
 void Keeper::tell_later(const model::AttemptId& id, What what) {

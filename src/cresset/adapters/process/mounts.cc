@@ -237,13 +237,9 @@ Result<void> connect_output(const MountedSpawn& request) {
   return {};
 }
 
-// Where the caller ignores them, so would the program.
-void heed_keyboard() {
-  for (const int signal : {SIGINT, SIGQUIT}) {
-    struct sigaction standard{};
-    standard.sa_handler = SIG_DFL;
-    ::sigaction(signal, &standard, nullptr);
-  }
+// What the caller ignores, the program would ignore.
+void heed_signals() {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
 }
 
 Result<void> become_program(const MountedSpawn& request) {
@@ -256,7 +252,7 @@ Result<void> become_program(const MountedSpawn& request) {
   if (leads_session) {
     CR_TRY_VOID(connect_output(request));
   } else {
-    heed_keyboard();
+    heed_signals();
   }
   if (request.open_files && ::setrlimit(RLIMIT_NOFILE, &*request.open_files) != 0)
     return errno_error(errno, "setting the limit of open files");

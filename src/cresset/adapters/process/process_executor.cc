@@ -27,7 +27,7 @@ using std::chrono::milliseconds;
 
 // Larger files are written here, so that they need not travel.
 constexpr std::size_t kInlineFileBytesMax = 64 << 10;
-constexpr std::size_t kQueueBytesMax = 64 << 10;
+constexpr std::size_t kFlushBytes = 64 << 10;
 constexpr int kFailuresMax = 12;
 constexpr Duration kRetryMin = milliseconds(5);
 constexpr Duration kRetryMax = milliseconds(500);
@@ -139,7 +139,7 @@ void ProcessExecutor::send(const std::string& frame) {
   stream_->queue(frame);
   // The keeper begins while the rest of very many is still being written. That it has gone is seen
   // by poll().
-  if (stream_->size_to_write() > kQueueBytesMax) static_cast<void>(stream_->flush());
+  if (stream_->size_to_write() > kFlushBytes) static_cast<void>(stream_->flush());
   // Sent by poll(), with whatever else is asked for until then; the reactor is made to call it.
   if (!waits_to_write_) {
     waits_to_write_ = true;

@@ -314,12 +314,25 @@ std::optional<WarmWorkers::Spare> WarmWorkers::take_spare(Zygote& zygote) {
       zygote.spares.erase(ready);
       return spare;
     }
-    pollfd waiting{zygote.spares.front().line.get(), POLLIN, 0};
     const Duration left = until - clock_.now();
-    if (left <= Duration(0) || ::poll(&waiting, 1, posix::to_poll_timeout(left)) <= 0) break;
-    on_line(zygote, zygote.spares.begin());
+    if (left <= Duration(0) || !hear_of_spares(zygote, left)) break;
   }
   return std::nullopt;
+}
+
+// False when none of those that are on their way says anything in time.
+bool WarmWorkers::hear_of_spares(Zygote& zygote, Duration wait) {
+  std::vector<pollfd> waiting;
+  std::vector<std::list<Spare>::iterator> spares;
+  for (auto spare = zygote.spares.begin(); spare != zygote.spares.end(); ++spare) {
+    waiting.push_back({spare->line.get(), POLLIN, 0});
+    spares.push_back(spare);
+  }
+  if (::poll(waiting.data(), waiting.size(), posix::to_poll_timeout(wait)) <= 0) return false;
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    if (waiting[i].revents != 0) on_line(zygote, spares[i]);
+  }
+  return true;
 }
 
 std::optional<ProcessIdentity> WarmWorkers::become(Spare spare, const SpawnRequest& request,

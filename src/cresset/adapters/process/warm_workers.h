@@ -92,6 +92,7 @@ class WarmWorkers {
   void ask_for_spares(Zygote& zygote);
   void on_line(Zygote& zygote, std::list<Spare>::iterator spare);
   std::optional<Spare> take_spare(Zygote& zygote);
+  bool hear_of_spares(Zygote& zygote, Duration wait);
   [[nodiscard]] std::optional<ProcessIdentity> become(Spare spare, const SpawnRequest& request,
                                                       const std::string& attempt) const;
   void drop_spare(Zygote& zygote, std::list<Spare>::iterator spare);

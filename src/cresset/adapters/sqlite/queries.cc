@@ -2,17 +2,19 @@
 #include "cresset/adapters/sqlite/rows.h"
 #include "cresset/adapters/sqlite/sqlite_store.h"
 
-// What only reads. Each query is one statement and so sees one moment of the database.
+// What only reads. Each statement sees one moment of the database, and no answer is put together
+// from two.
 namespace cresset::sqlite {
 
 namespace {
 
 // Nearly always the answer: the newest one, which is then looked at.
-constexpr const char* kNewestStep = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(, run.state
+constexpr const char* kNewestStep = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(,
+  run.id <> ?3 AND run.state NOT IN ('PENDING', 'RUNNING')
 FROM step CROSS JOIN run ON run.number = step.run
 WHERE step.pipeline = ?1 AND step.key = ?2 AND step.reusable = 1 AND step.key <> ''
 ORDER BY step.run DESC, step.number DESC LIMIT 1)sql";
-constexpr int kNewestStepState = 8;
+constexpr int kNewestStepCounts = 8;
 
 // From the newest run downwards, one index probe a run: a run with thousands of equal steps, all of
 // them still out of reach because it has not finished, costs one probe and not thousands.
@@ -107,12 +109,12 @@ Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string
                                                                const model::RunId& except) {
   {
     CR_TRY(Statement newest, database_->prepare(kNewestStep));
-    CR_TRY(const bool found, newest.bind(pipeline, key).step());
+    CR_TRY(const bool found, newest.bind(pipeline, key, except.str()).step());
     if (!found) return std::optional<ports::StepMatch>();
-    CR_TRY(ports::StepMatch match, read_match(newest, database_->path()));
-    const std::string state = newest.bytes(kNewestStepState);
-    if (match.run != except && state != "PENDING" && state != "RUNNING")
+    if (newest.integer(kNewestStepCounts) != 0) {
+      CR_TRY(ports::StepMatch match, read_match(newest, database_->path()));
       return std::optional(std::move(match));
+    }
   }
   CR_TRY(Statement query, database_->prepare(kFindStep));
   CR_TRY(const bool found, query.bind(pipeline, key, except.str()).step());
