@@ -83,7 +83,7 @@ class WarmWorkersTest : public ::testing::Test {
     return folder_.path() + " ['" + argument + "'] " + a + "\n=0";
   }
 
-  // Until a zygote is there for the step and two forks of it wait.
+  // Until a zygote is there for the step and forks of it wait.
   void warm_up() {
     const std::size_t before = waiting();
     EXPECT_EQ(run(), std::nullopt);
