@@ -137,8 +137,9 @@ class Keeper {
   ClientId next_client_ = 1;
   std::optional<TimePoint> accept_at_;  // none is taken before: there is no descriptor
   std::vector<ClientId> to_flush_;
-  // What engines have not heard yet, in order. A start waits for company, and so does an end whose
-  // run has steps that wait for their turn: hearing costs an engine a turn of its loop.
+  // Starts and ends of processes that engines have not heard of yet, in order. A start waits for
+  // company, and so does an end whose run has steps that wait for their turn: hearing costs an
+  // engine a turn of its loop.
   std::vector<std::pair<model::AttemptId, What>> news_;
   TimePoint tell_by_{};
 
