@@ -144,20 +144,20 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
          std::move(record));
 }
 
-const std::optional<dag::Lightweight>& Steps::lightweight(const dag::LeafTask& task) {
-  auto [it, is_new] = lightweights_.try_emplace(task.component);
-  if (is_new) {
-    if (const auto* container = std::get_if<model::Container>(&task.component->body)) {
-      it->second = dag::recognise_lightweight(*container);
-    }
+const Steps::Known& Steps::known(const model::Component& component) {
+  auto [it, is_new] = components_.try_emplace(&component);
+  if (!is_new) return it->second;
+  if (const auto* container = std::get_if<model::Container>(&component.body)) {
+    it->second.lightweight = dag::recognise_lightweight(*container);
+    it->second.key_parts = dag::component_parts(component, it->second.lightweight);
   }
   return it->second;
 }
 
-Result<ports::Interpreter> Steps::interpreter() {
-  if (!interpreter_) {
-    CR_TRY(interpreter_, ports_.environments.inspect(options_.python));
-  }
+// One that could not be inspected is tried again: it may be there by then.
+const Result<ports::Interpreter>& Steps::interpreter() {
+  if (!interpreter_ || !*interpreter_)
+    interpreter_.emplace(ports_.environments.inspect(options_.python));
   return *interpreter_;
 }
 
@@ -177,19 +177,20 @@ Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   CR_TRY(tooling.platform, platform_identity(task, plan_.context()));
   // A machine without a Python runs containers all the same; there is then no interpreter to depend
   // on.
-  if (auto python = interpreter()) {
+  const Known& component = known(*task.component);
+  if (const Result<ports::Interpreter>& python = interpreter()) {
     tooling.interpreter = python->fingerprint;
-  } else if (lightweight(task)) {
-    return std::move(python).error();
+  } else if (component.lightweight) {
+    return python.error();
   }
   const auto& container = std::get<model::Container>(task.component->body);
-  if (!lightweight(task) && !container.command.empty() &&
+  if (!component.lightweight && !container.command.empty() &&
       container.command[0].find("{{$") == std::string::npos) {
     const Result<ports::Program>& found = program(container.command[0]);
     if (!found) return found.error();
     tooling.program = found->fingerprint;
   }
-  return dag::make_cache_key(task, lightweight(task), tooling);
+  return dag::make_cache_key(task, component.key_parts, tooling);
 }
 
 // What its task will be remembered by.
@@ -302,7 +303,7 @@ void Steps::take_mounts(Work& work, const ports::FileAnswer& answer) {
 void Steps::prepare_environment(Work& work) {
   const std::optional<dag::Lightweight>& component = lightweight(work.leaf);
   if (!component) return execute(work);
-  auto base = interpreter();
+  const Result<ports::Interpreter>& base = interpreter();
   if (!base) return fail_to_start(work, {base.error().text(), {}}, true);
   work.python = base->executable;
   work.python_fingerprint = base->fingerprint;

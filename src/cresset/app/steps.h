@@ -110,10 +110,18 @@ class Steps {
   void fail(Work& work, model::Failure failure, bool permanent, bool lost = false);
   void finish(Work& work, dag::Event event, std::optional<ports::StepRecord> record = {});
 
-  const std::optional<dag::Lightweight>& lightweight(const dag::LeafTask& task);
+  // What is known of a component, for all its tasks.
+  struct Known {
+    std::optional<dag::Lightweight> lightweight;
+    Value key_parts;  // of containers: dag::component_parts()
+  };
+  const Known& known(const model::Component& component);
+  const std::optional<dag::Lightweight>& lightweight(const dag::LeafTask& task) {
+    return known(*task.component).lightweight;
+  }
   Result<dag::CacheKey> cache_key(const dag::LeafTask& task);
   const Result<ports::Program>& program(const std::string& name);
-  Result<ports::Interpreter> interpreter();
+  const Result<ports::Interpreter>& interpreter();
   std::vector<std::pair<std::string, std::string>> environment_of(const Work& work,
                                                                   const dag::Launch& launch) const;
   model::AttemptId attempt_id(const Work& work) const;
@@ -137,8 +145,8 @@ class Steps {
   std::unordered_map<std::uint64_t, Waiting> jobs_;
   std::uint64_t next_job_;
   std::uint64_t next_work_ = 1;
-  std::map<const model::Component*, std::optional<dag::Lightweight>> lightweights_;
-  std::optional<ports::Interpreter> interpreter_;
+  std::unordered_map<const model::Component*, Known> components_;
+  std::optional<Result<ports::Interpreter>> interpreter_;
   std::map<std::string, Result<ports::Program>> programs_;  // found since the last poll()
   std::unordered_map<dag::TaskOrdinal, dag::CacheKey> keys_;
   Harvest harvest_;

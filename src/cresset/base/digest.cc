@@ -9,9 +9,20 @@
 
 namespace cresset {
 
+namespace {
+
+// EVP_sha256() is looked up anew for each digest, which takes longer than that of a short text.
+const EVP_MD* algorithm() {
+  static EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+  CHECK(fetched != nullptr);
+  return fetched;
+}
+
+}  // namespace
+
 struct Sha256::Impl {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  Impl() { CHECK(context != nullptr && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1); }
+  Impl() { CHECK(context != nullptr && EVP_DigestInit_ex(context, algorithm(), nullptr) == 1); }
   ~Impl() { EVP_MD_CTX_free(context); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;

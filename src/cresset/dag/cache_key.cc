@@ -54,8 +54,23 @@ std::vector<std::string> all_of(const std::vector<std::string>& first,
 
 }  // namespace
 
-CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight,
-                        const Tooling& tooling) {
+Value component_parts(const model::Component& component,
+                      const std::optional<Lightweight>& lightweight) {
+  const auto& container = std::get<model::Container>(component.body);
+  Value parts = Value::make_struct(
+      {{"outputs", readable(text::to_canonical_json(declared_outputs(component)))}});
+  // The image is not what runs here, and the SDK's version in its preamble changes nothing: the
+  // source does.
+  if (lightweight) {
+    parts["source"] = digest_of({lightweight->source, lightweight->function});
+    parts["packages"] = readable(fmt::format("{}", fmt::join(lightweight->requirements, " ")));
+  } else {
+    parts["command"] = digest_of(all_of(container.command, container.args));
+  }
+  return parts;
+}
+
+CacheKey make_cache_key(const LeafTask& task, const Value& common, const Tooling& tooling) {
   CacheKey out;
   out.parts = Value::make_struct({{"component", task.component_name}});
   if (!task.spec->caching.key.empty()) {
@@ -67,17 +82,8 @@ CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& 
     }
     for (const auto& [name, list] : task.inputs.artifacts)
       out.parts["input " + name] = readable(artifact_identity(list));
-    out.parts["outputs"] = readable(text::to_canonical_json(declared_outputs(*task.component)));
-    // The image is not what runs here, and the SDK's version in its preamble changes nothing: the
-    // source does.
-    if (lightweight) {
-      out.parts["source"] = digest_of({lightweight->source, lightweight->function});
-      out.parts["packages"] =
-          readable(fmt::format("{}", fmt::join(lightweight->requirements, " ")));
-    } else {
-      out.parts["command"] = digest_of(all_of(container.command, container.args));
-      out.parts["program"] = tooling.program;
-    }
+    for (const auto& [name, part] : common.as_struct()) out.parts[name] = part;
+    if (common.find("command") != nullptr) out.parts["program"] = tooling.program;
     // As at the start: what the component declares wins over --env.
     for (const auto& [name, value] : tooling.env)
       out.parts["env " + name] = "sha256:" + sha256_hex(value);

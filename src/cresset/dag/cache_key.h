@@ -18,6 +18,11 @@ struct Tooling {
   std::string platform;  // secrets, ConfigMaps and volumes by name; empty when there are none
 };
 
+// What all keys of a component's tasks have in common: its outputs and its source, packages or
+// command. Worth keeping where there are many of them.
+Value component_parts(const model::Component& component,
+                      const std::optional<Lightweight>& lightweight);
+
 // docs/formats/cache-key.md. `parts` is a struct: each ingredient by name, as a short text or a
 // digest, so that two keys can be compared by eye. The key is the digest of the parts; a `cacheKey`
 // of the IR replaces all parts but the component's name.
@@ -25,7 +30,7 @@ struct CacheKey {
   std::string key;
   Value parts;
 };
-CacheKey make_cache_key(const LeafTask& task, const std::optional<Lightweight>& lightweight,
-                        const Tooling& tooling);
+// `common` is component_parts() of the task's component, a container.
+CacheKey make_cache_key(const LeafTask& task, const Value& common, const Tooling& tooling);
 
 }  // namespace cresset::dag

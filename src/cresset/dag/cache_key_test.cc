@@ -37,7 +37,7 @@ struct Ingredients {
   CacheKey make() {
     task.component = &component;
     task.spec = &spec;
-    return make_cache_key(task, lightweight, tooling);
+    return make_cache_key(task, component_parts(component, lightweight), tooling);
   }
 
   model::Component component;
