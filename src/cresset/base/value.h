@@ -28,6 +28,9 @@ class Value {
     [[nodiscard]] std::size_t size() const { return fields_.size(); }
     [[nodiscard]] auto begin() const { return fields_.begin(); }
     [[nodiscard]] auto end() const { return fields_.end(); }
+    // Of values, not of names.
+    [[nodiscard]] auto begin() { return fields_.begin(); }
+    [[nodiscard]] auto end() { return fields_.end(); }
     [[nodiscard]] const Value* find(std::string_view key) const;
     [[nodiscard]] Value* find(std::string_view key);
     // Replaces the value of an existing field, in its place.

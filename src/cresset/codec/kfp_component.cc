@@ -152,8 +152,8 @@ model::DagOutputArtifact read_output_artifact(const Node& node) {
 model::Dag read_dag(const Node& node) {
   const Message message(node, "DagSpec");
   model::Dag out;
-  message.for_each_name("tasks", [&out](const std::string& name, const Node& task) {
-    out.tasks[name] = read_task(name, task);
+  message.consume_each_name("tasks", [&out](const std::string& name, const Node& task) {
+    out.tasks.insert_or_assign(out.tasks.end(), name, read_task(name, task));
   });
   const auto outputs = message.field("outputs");
   if (!outputs) return out;

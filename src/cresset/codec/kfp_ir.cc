@@ -172,7 +172,7 @@ bool refuse_other_kinds(const Node& node) {
   return false;
 }
 
-void read_all(const std::vector<Value>& documents, Report& report, Reading& out) {
+void read_all(std::vector<Value>& documents, Report& report, Reading& out) {
   const Node node(documents.front(), report, 0);
   if (!documents.front().is_struct()) {
     return node.error(
@@ -229,7 +229,7 @@ ReadResult read_pipeline(std::string_view text, std::string_view file_name) {
   ReadResult out;
   DocumentError fault;
   std::vector<DocumentError> repeated;
-  const auto documents = read_documents(text, {}, &fault, repeated);
+  auto documents = read_documents(text, {}, &fault, repeated);
   if (!documents) {
     out.diagnostics.push_back(
         {Severity::kError, std::string(file_name), fault.position, {}, fault.message, fault.help});

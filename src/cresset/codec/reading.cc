@@ -72,14 +72,14 @@ std::vector<Finding> Report::warnings() const {
   return out;
 }
 
-Node Node::child(std::string_view key, const Value& value) const {
+Node Node::child(std::string_view key, Value& value) const {
   Node out(value, *report_, document_);
   out.parent_ = this;
   out.key_ = key;
   return out;
 }
 
-Node Node::child(std::size_t index, const Value& value) const {
+Node Node::child(std::size_t index, Value& value) const {
   Node out(value, *report_, document_);
   out.parent_ = this;
   out.index_ = index;
@@ -211,15 +211,10 @@ bool Node::check_name(std::string_view name) const {
 
 Message::Message(const Node& node, std::string_view rule) : node_(node), rule_(message_rule(rule)) {
   fields_.resize(rule_.fields.size());
-  if (!node.expect_struct()) return;
-  for (const auto& [key, value] : node.value().as_struct()) {
-    if (node_.report().full()) return;
-    take(key, value);
-  }
+  node_.for_each_entry([this](const std::string& key, const Node& entry) { take(key, entry); });
 }
 
-void Message::take(std::string_view key, const Value& value) {
-  const Node field = node_.child(key, value);
+void Message::take(std::string_view key, const Node& field) {
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     const FieldRule& rule = rule_.fields[i];
     if (!is_field_name(key, rule.name)) continue;
@@ -228,8 +223,8 @@ void Message::take(std::string_view key, const Value& value) {
           fmt::format("{} is given twice, as \"{}\" and as \"{}\"", rule.name, fields_[i].key, key),
           "remove one of the two");
     }
-    fields_[i] = {key, &value};
-    if (value.is_null()) return;
+    fields_[i] = {key, field.value_};
+    if (field.value().is_null()) return;
     if (rule.support == Support::kRefused)
       field.error_at_key(fmt::format("{} is not supported: it {}", rule.name, rule.why));
     if (rule.support == Support::kNoted)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cresset/base/check.h"
@@ -58,16 +59,16 @@ class Report {
   bool stopped_ = false;
 };
 
-// A value and where it stands.
+// A value and where it stands. It changes the value only in consume_each_name().
 class Node {
  public:
-  Node(const Value& value, Report& report, std::size_t document)
+  Node(Value& value, Report& report, std::size_t document)
       : value_(&value), report_(&report), document_(document) {}
 
   [[nodiscard]] const Value& value() const { return *value_; }
   [[nodiscard]] Report& report() const { return *report_; }
-  [[nodiscard]] Node child(std::string_view key, const Value& value) const;
-  [[nodiscard]] Node child(std::size_t index, const Value& value) const;
+  [[nodiscard]] Node child(std::string_view key, Value& value) const;
+  [[nodiscard]] Node child(std::size_t index, Value& value) const;
 
   [[nodiscard]] std::string pointer() const;
   [[nodiscard]] Place place() const { return {document_, pointer(), false}; }
@@ -97,7 +98,7 @@ class Node {
   template <class F>
   void for_each_entry(F&& read) const {
     if (!expect_struct()) return;
-    for (const auto& [key, value] : value_->as_struct()) {
+    for (auto& [key, value] : value_->as_struct()) {
       if (report_->full()) return;
       read(key, child(key, value));
     }
@@ -109,11 +110,24 @@ class Node {
       if (entry.check_name(name)) read(name, entry);
     });
   }
+  // The same, and each entry is null when it has been read: the values of very many take more
+  // memory than what is made of them.
+  template <class F>
+  void consume_each_name(F&& read) const {
+    // Many at once: each by itself would leave a hole for a part of what is read next.
+    constexpr std::size_t kFreedAtOnce = 1024;
+    std::vector<Value> done;
+    for_each_name([&](const std::string& name, const Node& entry) {
+      read(name, entry);
+      done.push_back(std::exchange(*entry.value_, Value()));
+      if (done.size() == kFreedAtOnce) done = {};
+    });
+  }
   template <class F>
   void for_each_item(F&& read) const {
     if (!expect_list()) return;
     std::size_t index = 0;
-    for (const Value& item : value_->as_list()) {
+    for (Value& item : value_->as_list()) {
       if (report_->full()) return;
       read(child(index++, item));
     }
@@ -124,10 +138,11 @@ class Node {
   [[nodiscard]] bool check_file_name(std::string_view name) const;
 
  private:
+  friend class Message;
   // Names become parts of paths and of placeholders.
   [[nodiscard]] bool check_name(std::string_view name) const;
 
-  const Value* value_;
+  Value* value_;
   Report* report_;
   const Node* parent_ = nullptr;
   std::string_view key_;
@@ -171,6 +186,10 @@ class Message {
     if (const auto found = field(name)) found->for_each_name(read);
   }
   template <class F>
+  void consume_each_name(std::string_view name, F&& read) const {
+    if (const auto found = field(name)) found->consume_each_name(read);
+  }
+  template <class F>
   void for_each_item(std::string_view name, F&& read) const {
     if (const auto found = field(name)) found->for_each_item(read);
   }
@@ -178,9 +197,9 @@ class Message {
  private:
   struct Field {
     std::string_view key;  // as spelled
-    const Value* value = nullptr;
+    Value* value = nullptr;
   };
-  void take(std::string_view key, const Value& value);
+  void take(std::string_view key, const Node& field);
   [[nodiscard]] std::size_t index_of(std::string_view name) const;
 
   Node node_;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,9 @@ bool speaks_utf8() {
 }
 
 int run(std::vector<std::string> words) {
+  // What is freed in small pieces is joined again: else a large file's values, which are freed
+  // while it is read, leave holes that nothing fits (docs/benchmarks.md).
+  ::mallopt(M_MXFAST, 0);
   // A reader that leaves is met where the write fails.
   ::signal(SIGPIPE, SIG_IGN);
   // A file that may not grow (ulimit -f) is like a full disk: the write says so.
