@@ -10,6 +10,10 @@ int exit_status(const model::RunView& view) {
   return view.state == model::State::kSucceeded ? kFine : kRunFailed;
 }
 
+bool prints_tasks(Format format, Session session) {
+  return format == Format::kJson || session.terminal.out_is_terminal();
+}
+
 void print_view(const model::RunView& view, Format format, Session session) {
   Terminal& terminal = session.terminal;
   if (format == Format::kJson) {

@@ -63,6 +63,7 @@ std::string setback_text(const dag::TaskBrief& brief) {
 
 // Returns what had been told before.
 ProgressLines::Told ProgressLines::take(const dag::TaskBrief& brief) {
+  if (told_.size() <= brief.ordinal) told_.resize(brief.ordinal + std::size_t{1});
   Told& told = told_[brief.ordinal];
   const Told before = told;
   told = {brief.state, brief.attempt, std::max(before.setbacks, brief.setbacks), is_running(brief)};

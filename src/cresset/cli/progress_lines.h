@@ -46,7 +46,7 @@ class ProgressLines {
 
   Style style_{false, false};
   bool attached_ = false;
-  std::map<dag::TaskOrdinal, Told> told_;
+  std::vector<Told> told_;  // by ordinal
   std::map<dag::TaskOrdinal, Wait> waits_;
   std::set<std::pair<WallTime, dag::TaskOrdinal>> not_told_;  // of `waits_`: since when, and whose
 };

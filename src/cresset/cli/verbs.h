@@ -64,6 +64,8 @@ int restore(const RestoreVerb& verb, Session session);
 
 // print_view.cc
 int exit_status(const model::RunView& view);
+// Whether print_view() says anything of the tasks: a view without them does otherwise.
+bool prints_tasks(Format format, Session session);
 // How a run went, at its end or as it is now.
 void print_view(const model::RunView& view, Format format, Session session);
 

@@ -27,13 +27,15 @@ int drive_and_print(app::RunService& service, const model::RunId& run, Format fo
                     Session session, const std::vector<std::string>& notices = {}) {
   std::unique_ptr<Progress> progress = make_progress(session, format == Format::kJson);
   for (const std::string& notice : notices) progress->on_notice(notice);
-  auto view = service.drive(run, *progress, session.backend.interrupts());
+  auto plan = service.drive_plan(run, *progress, session.backend.interrupts());
   progress->finish();
-  if (!view && view.error().code != Code::kAborted && view.error().reason != "run.damaged") {
+  if (!plan && plan.error().code != Code::kAborted && plan.error().reason != "run.damaged") {
     session.terminal.err(
         fmt::format("cresset: the run is not lost: `cresset resume {}` goes on\n", short_id(run)));
   }
-  return finish(std::move(view), format, session);
+  if (!plan) return report(plan.error(), session);
+  return finish(prints_tasks(format, session) ? (*plan)->view() : (*plan)->summary(), format,
+                session);
 }
 
 // What the step prints is what the user wants to see.
@@ -187,9 +189,10 @@ int drive(const DriveVerb& verb, Session session) {
   auto service = session.backend.service();
   if (!service) return report(service.error(), session);
   NoObserver observer;
-  auto view = (*service)->drive(model::RunId(verb.run), observer, session.backend.interrupts());
-  if (!view) return report(view.error(), session);
-  return exit_status(*view);
+  auto plan =
+      (*service)->drive_plan(model::RunId(verb.run), observer, session.backend.interrupts());
+  if (!plan) return report(plan.error(), session);
+  return exit_status((*plan)->summary());
 }
 
 int cancel(const CancelVerb& verb, Session session) {

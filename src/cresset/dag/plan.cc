@@ -56,6 +56,7 @@ std::vector<std::pair<TaskOrdinal, std::uint32_t>> Plan::live_attempts() const {
 }
 Plan::Counts Plan::counts() const { return impl_->counts(); }
 model::RunView Plan::view() const { return impl_->view(); }
+model::RunView Plan::summary() const { return impl_->summary(); }
 model::TaskView Plan::view(TaskOrdinal task) const { return impl_->view_task(task); }
 
 Plan::Impl::Impl(std::shared_ptr<const model::Pipeline> pipeline, Graph graph,

@@ -222,6 +222,8 @@ class Plan {
   [[nodiscard]] model::RunView view() const;
   [[nodiscard]] model::TaskView view(TaskOrdinal task) const;
 
+  // The same without its tasks, which are most of it.
+  [[nodiscard]] model::RunView summary() const;
  private:
   class Impl;
   explicit Plan(std::unique_ptr<Impl> impl);

@@ -148,6 +148,7 @@ struct Scope {
 
   [[nodiscard]] NodeId node(std::uint32_t index) const { return first + index; }
   [[nodiscard]] auto nodes() const {
+  model::RunView summary() const;
     return std::views::iota(first, first + static_cast<NodeId>(dag->tasks.size()));
   }
 };

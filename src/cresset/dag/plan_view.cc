@@ -187,6 +187,14 @@ Plan::Counts Plan::Impl::counts() const {
 }
 
 model::RunView Plan::Impl::view() const {
+  model::RunView out = summary();
+  const std::vector<NodeId> shown = tasks();
+  out.tasks.reserve(shown.size());
+  for (NodeId id : shown) out.tasks.push_back(view_task(id));
+  return out;
+}
+
+model::RunView Plan::Impl::summary() const {
   model::RunView out;
   out.id = context_.id;
   out.name = context_.name;
@@ -197,9 +205,6 @@ model::RunView Plan::Impl::view() const {
   out.created_at = context_.created_at;
   out.started_at = started_at_;
   out.finished_at = finished_at_;
-  const std::vector<NodeId> shown = tasks();
-  out.tasks.reserve(shown.size());
-  for (NodeId id : shown) out.tasks.push_back(view_task(id));
   return out;
 }
 
