@@ -1,5 +1,6 @@
 """Homes in which something is missing or has been changed: what is damaged is said, and left."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -29,7 +30,7 @@ def rows(cresset):
     with sqlite3.connect(cresset.home / "cresset.db") as database:
         found = {
             table: database.execute(f"SELECT * FROM {table}").fetchall()
-            for table in ("run", "event", "definition")
+            for table in ("run", "event", "definition", "spec")
         }
     database.close()
     # Who takes a run over, if only to look, leaves a token.
@@ -76,6 +77,7 @@ DAMAGE = {
     "torn": ("UPDATE event SET payload = '{\"event' WHERE seq = 3", "event 3: "),
     "time": (f"UPDATE event SET at = {2**62} WHERE seq = 3", "event 3: its time"),
     "spec": (None, "event"),
+    "spec-text": ("UPDATE spec SET text = text || ' '", "not the one that was stored"),
     "no-spec": ("DELETE FROM definition", "its pipeline is not stored"),
     "end": (
         "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)",
@@ -90,7 +92,8 @@ def spoil(cresset, tmp_path, how):
         change(cresset, sql)
     else:
         text = other_spec().write(tmp_path / "other.yaml").read_text()
-        change(cresset, "UPDATE definition SET spec = ?", text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        change(cresset, "UPDATE spec SET text = ?, digest = ?", text, digest)
     return told
 
 
@@ -138,7 +141,7 @@ def test_a_damaged_run_that_is_driven_is_not_removed(cresset, tmp_path):
     run = cresset.run(pipeline.write(tmp_path / "p.yaml"), "--detach", state=None)
     eventually(begun.exists, "the step began")
     with sqlite3.connect(cresset.home / "cresset.db") as database:
-        database.execute("UPDATE definition SET spec = '{}'")
+        database.execute("UPDATE spec SET text = '{}'")
     database.close()
     cresset("rm", run.id, status=2)
     assert len(cresset.runs()) == 1

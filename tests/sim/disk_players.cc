@@ -213,8 +213,9 @@ Result<Expected> Players::look(ports::MetadataStore& store) {
   for (const ports::RunRecord& record : records) {
     Expected::Run& run = there.runs[record.id.str()];
     run.state = model::to_string(record.state);
-    CR_TRY(const ports::RunDefinition definition, store.definition(record.id));
-    if (definition.spec != "spec of " + record.id.str())
+    CR_TRY_VOID(store.definition(record.id));
+    CR_TRY(const std::string spec, store.spec(record.id));
+    if (spec != "spec of " + record.id.str())
       throw BrokenPromise("the definition of " + record.id.str() + " is another one");
     CR_TRY(const std::vector<ports::StoredEvent> events, store.events(record.id, 0));
     for (const ports::StoredEvent& event : events) {

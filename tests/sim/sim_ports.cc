@@ -220,16 +220,19 @@ Result<std::vector<ports::RunRecord>> FaultyStore::list_runs() {
 Result<ports::RunRecord> FaultyStore::find_run(const model::RunId& run) {
   return read("find_run", [&] { return store_->find_run(run); });
 }
-Result<ports::RunDefinition> FaultyStore::definition(const model::RunId& run) {
+Result<ports::StoredDefinition> FaultyStore::definition(const model::RunId& run) {
   return read("definition", [&] { return store_->definition(run); });
+}
+Result<std::string> FaultyStore::spec(const model::RunId& run) {
+  return read("spec", [&] { return store_->spec(run); });
 }
 Result<std::vector<ports::StoredEvent>> FaultyStore::events(const model::RunId& run,
                                                             std::uint64_t after_seq) {
   return read("events", [&] { return store_->events(run, after_seq); });
 }
-Result<std::optional<ports::StepMatch>> FaultyStore::find_step(const std::string& pipeline,
-                                                               const std::string& key,
-                                                               const model::RunId& except) {
+Result<std::optional<ports::ReusableStep>> FaultyStore::find_step(const std::string& pipeline,
+                                                                  const std::string& key,
+                                                                  const model::RunId& except) {
   auto match = read("find_step", [&] { return store_->find_step(pipeline, key, except); });
   if (match && *match) caller_.stage.ledger.found(except, (*match)->run);
   return match;

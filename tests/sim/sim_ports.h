@@ -37,15 +37,17 @@ class FaultyStore final : public ports::MetadataStore {
   Result<void> commit(const ports::Lease& lease, const ports::Commit& commit) override;
   Result<std::vector<ports::RunRecord>> list_runs() override;
   Result<ports::RunRecord> find_run(const model::RunId& run) override;
-  Result<ports::RunDefinition> definition(const model::RunId& run) override;
+  Result<ports::StoredDefinition> definition(const model::RunId& run) override;
+  Result<std::string> spec(const model::RunId& run) override;
   Result<std::vector<ports::StoredEvent>> events(const model::RunId& run,
                                                  std::uint64_t after_seq) override;
   Result<void> remove_run(const model::RunId& run) override;
   Result<std::vector<ports::RunUse>> uses() override;
   Result<std::unique_ptr<ports::RemovalHold>> hold_removals() override;
-  Result<std::optional<ports::StepMatch>> find_step(const std::string& pipeline,
-                                                    const std::string& key,
-                                                    const model::RunId& except) override;
+  std::unique_ptr<ports::ReadScope> read_together() override { return store_->read_together(); }
+  Result<std::optional<ports::ReusableStep>> find_step(const std::string& pipeline,
+                                                       const std::string& key,
+                                                       const model::RunId& except) override;
   Result<std::vector<ports::StepMatch>> previous_steps(const std::string& pipeline,
                                                        const std::string& path,
                                                        const model::RunId& before,

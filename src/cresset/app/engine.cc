@@ -76,6 +76,9 @@ void Engine::apply_inbox() {
   if (inbox_.empty()) return;
   if (commit_.events.empty()) commit_due_ = ports_.clock.now() + kCommitDelay;
   const WallTime now = run_now();
+  // Each event may be followed by look-ups.
+  std::unique_ptr<ports::ReadScope> together;
+  if (inbox_.size() > 1) together = ports_.steps.store.read_together();
   // One that changed very many tasks is committed and told before another may change them again.
   while (!inbox_.empty() && many_changes_.empty()) {
     News news = std::move(inbox_.front());

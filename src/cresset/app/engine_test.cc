@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -282,6 +283,7 @@ TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
   const Result<Explanation> hit = process.service.explain(second.id, "a");
   EXPECT_THAT(hit->verdict, HasSubstr("as in run " + first.id.str()));
   EXPECT_EQ(hit->compared_with, first.id);
+  EXPECT_EQ(hit->ingredients.size(), process.service.explain(first.id, "a")->ingredients.size());
 
   const model::RunView other = process.run(replaced(kSmallPipeline, "\"42\"", "\"43\""));
   const Result<Explanation> miss = process.service.explain(other.id, "b");
@@ -303,6 +305,52 @@ TEST(EngineCache, ExplainsWhyAStepRanOrNot) {
 
   const Result<Explanation> unknown = process.service.explain(first.id, "c");
   EXPECT_EQ(unknown.error().code, Code::kNotFound);
+}
+
+// What a hit depended on is kept with the step that ran, and may go with it.
+TEST(EngineCache, ExplainsAHitWhoseSourceWasRemoved) {
+  EngineWorld world;
+  EngineProcess process(world);
+  // A run whose artifacts another has taken is not removed.
+  const std::string spec =
+      replaced(kSmallPipeline, "comp-make}\n        cachingOptions: {enableCache: true}",
+               "comp-make}\n        cachingOptions: {enableCache: false}");
+  const model::RunView first = process.run(spec);
+  const model::RunView second = process.run(spec);
+  ASSERT_TRUE(task_of(second, "b").cached);
+  ASSERT_TRUE(process.service.remove(first.id));
+  const Result<Explanation> told = process.service.explain(second.id, "b");
+  ASSERT_TRUE(told) << told.error().text();
+  EXPECT_EQ(told->verdict, "cached: everything it depends on is as in run " + first.id.str() +
+                               ", which has been removed since");
+  EXPECT_THAT(told->ingredients, ::testing::IsEmpty());
+  const model::RunView third = process.run(spec);
+  EXPECT_FALSE(task_of(third, "b").cached);
+  EXPECT_THAT(process.service.explain(third.id, "b")->verdict, HasSubstr("no earlier run"));
+}
+
+// Homes of before schema 3 have a record for each hit, and no task in its event.
+TEST(EngineCache, ExplainsAHitOfAnOlderHome) {
+  EngineWorld world;
+  EngineProcess process(world);
+  const model::RunView first = process.run(kSmallPipeline);
+  const dag::TaskOrdinal a = task_of(first, "a").ordinal;
+  const auto record = process.store.step(first.id, a).value().value();
+  const model::RunId second = process.create(kSmallPipeline);
+  const auto lease = process.store.acquire(second).value();
+  const WallTime at = world.clock.wall_now();
+  ports::Commit commit;
+  commit.events = {{1, at, R"({"event":"submitted"})"},
+                   {2, at,
+                    fmt::format(R"({{"event":"cache_hit","task":{},"from":"{}","outputs":{}}})", a,
+                                first.id.str(), record.outputs)}};
+  commit.steps = {record};
+  commit.uses = {first.id};
+  ASSERT_TRUE(process.store.commit(*lease, commit));
+  const Result<Explanation> told = process.service.explain(second, "a");
+  ASSERT_TRUE(told) << told.error().text();
+  EXPECT_THAT(told->verdict, HasSubstr("as in run " + first.id.str()));
+  EXPECT_EQ(told->ingredients.size(), record.parts.as_struct().size());
 }
 
 TEST(EngineCache, ExplainsHowAttemptsRanOtherThanAsked) {

@@ -23,6 +23,7 @@ struct Encoder {
   Value operator()(const dag::CacheHit& e) const {
     Value out = event("cache_hit", e.task);
     out["from"] = e.from.str();
+    if (e.from_task) out["from_task"] = *e.from_task;
     out["outputs"] = codec::encode(e.outputs, home);
     return out;
   }
@@ -88,7 +89,11 @@ class Decoder {
     if (name == "cache_hit") {
       CR_TRY(model::Bindings found, outputs());
       CR_TRY(std::string from, text("from"));
-      return dag::Event(dag::CacheHit{task, std::move(found), model::RunId(std::move(from))});
+      dag::CacheHit hit{task, std::move(found), model::RunId(std::move(from))};
+      if (value_.find("from_task") != nullptr) {
+        CR_TRY(hit.from_task, number("from_task"));
+      }
+      return dag::Event(std::move(hit));
     }
     CR_TRY(const std::uint32_t attempt, number("attempt"));
     if (name == "running") return dag::Event(dag::AttemptRunning{task, attempt, notices()});

@@ -33,7 +33,8 @@ TEST(EventCodec, GivesBackEveryEvent) {
   const std::pair<dag::Event, std::string> cases[] = {
       {dag::Submitted{}, R"({"event":"submitted"})"},
       {dag::CacheMissed{7}, R"({"event":"cache_missed","task":7})"},
-      {dag::CacheHit{3, some_bindings(), model::RunId("r1")}, R"("from":"r1")"},
+      {dag::CacheHit{3, some_bindings(), model::RunId("r1")}, R"("from":"r1","outputs")"},
+      {dag::CacheHit{3, some_bindings(), model::RunId("r1"), 9}, R"("from":"r1","from_task":9)"},
       {dag::AttemptRunning{1, 2}, R"({"event":"running","task":1,"attempt":2})"},
       {dag::AttemptRunning{1, 2, {"two \"CPUs\"", ""}}, R"("notices":["two \"CPUs\"",""])"},
       {dag::AttemptSucceeded{kMax, kMax, some_bindings()}, R"("task":4294967295)"},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cresset/app/run_service.h"
+#include "cresset/base/check.h"
 #include "cresset/text/json.h"
 
 // RunService::explain: why a task was, or was not, taken from the cache.
@@ -53,6 +54,17 @@ const ports::StepMatch* nearest(const ports::StepRecord& mine,
   return best;
 }
 
+// Of a task that is cached, whose events these are among.
+const dag::CacheHit& last_hit(const std::vector<dag::Event>& events, dag::TaskOrdinal task) {
+  const dag::CacheHit* last = nullptr;
+  for (const dag::Event& event : events) {
+    const auto* hit = std::get_if<dag::CacheHit>(&event);
+    if (hit != nullptr && hit->task == task) last = hit;
+  }
+  CHECK(last != nullptr);
+  return *last;
+}
+
 std::string stamp(const ports::StepMatch& match) {
   return fmt::format("run {} of {}", match.run.str(), to_rfc3339(match.at));
 }
@@ -71,6 +83,23 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
     for (const std::string& text : began->notices) out.notices.push_back({began->attempt, text});
   }
   return out;
+}
+
+// What it depended on is kept once, with the step that ran. Only hits of older homes have a record
+// of their own.
+Result<void> RunService::explain_hit(const model::RunId& run, const dag::CacheHit& hit,
+                                     Explanation& out) {
+  out.compared_with = hit.from;
+  out.verdict = fmt::format("cached: everything it depends on is as in run {}", hit.from.str());
+  auto source = hit.from_task ? ports_.store.step(hit.from, *hit.from_task)
+                              : ports_.store.step(run, hit.task);
+  if (!source && source.error().code == Code::kNotFound) {
+    out.verdict += ", which has been removed since";
+    return {};
+  }
+  if (!source) return std::move(source).error();
+  if (*source) out.ingredients = compare((*source)->parts, nullptr);
+  return {};
 }
 
 // Fills in all but the notices.
@@ -93,23 +122,11 @@ Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal ta
         "ran: this run takes it from no cache (its pipeline says so, or the run is a rerun)";
     return {};
   }
+  if (brief.cached) return explain_hit(run, last_hit(events, task), out);
   CR_TRY(const std::optional<ports::StepRecord> step, ports_.store.step(run, task));
   if (!step) {
     out.verdict =
         is_final(brief.state) ? "ran: what it ran with is not known" : "has not ended yet";
-    return {};
-  }
-  if (brief.cached) {
-    CR_TRY(const std::optional<ports::StepMatch> source,
-           ports_.store.find_step(loaded.record.pipeline, step->key, run));
-    if (source) out.compared_with = source->run;
-    for (const dag::Event& event : events) {
-      const auto* hit = std::get_if<dag::CacheHit>(&event);
-      if (hit != nullptr && hit->task == task) out.compared_with = hit->from;
-    }
-    out.verdict = fmt::format("cached: everything it depends on is as in run {}",
-                              out.compared_with ? out.compared_with->str() : "?");
-    out.ingredients = compare(step->parts, nullptr);
     return {};
   }
   constexpr std::size_t kLookedAt = 50;
@@ -122,7 +139,7 @@ Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal ta
   if (!loaded.options.use_cache) {
     out.verdict = "ran: the run was started with --no-cache";
   } else if (!previous) {
-    out.verdict = "ran: no earlier run of this pipeline has got to this task";
+    out.verdict = "ran: no earlier run of this pipeline that is stored has run this task";
   } else if (!differences.empty()) {
     out.verdict = fmt::format("ran: {} {} from {}", fmt::join(differences, ", "),
                               differences.size() == 1 ? "differs" : "differ", stamp(*previous));

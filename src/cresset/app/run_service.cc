@@ -174,29 +174,34 @@ Result<RunService::Loaded> RunService::load(const model::RunId& run) {
     CR_TRY_VOID(ports_.store.find_run(run));  // unless it was removed meanwhile
     return damaged(run, "its pipeline is not stored");
   }
-  if (auto planned = make_plan(*definition, out); !planned)
+  auto pipeline = read_stored(run, *definition);
+  if (!pipeline) {
+    if (pipeline.error().code != Code::kDataLoss) return std::move(pipeline).error();
+    return damaged(run, pipeline.error().text());
+  }
+  if (auto planned = make_plan(*std::move(pipeline), definition->options, out); !planned)
     return damaged(run, planned.error().text());
   CR_TRY_VOID(catch_up(out));
   return out;
 }
 
 Result<std::shared_ptr<const model::Pipeline>> RunService::read_stored(
-    const ports::RunDefinition& definition) {
-  std::string digest = sha256_hex(definition.spec);
-  if (last_read_.digest != digest || last_read_.file_name != definition.file_name) {
-    auto read = codec::read_pipeline(definition.spec, definition.file_name);
+    const model::RunId& run, const ports::StoredDefinition& definition) {
+  if (last_read_.digest != definition.spec_digest || last_read_.file_name != definition.file_name) {
+    CR_TRY(const std::string spec, ports_.store.spec(run));
+    auto read = codec::read_pipeline(spec, definition.file_name);
     if (!read.pipeline)
       return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
-    last_read_ = {definition.file_name, std::move(digest),
+    last_read_ = {definition.file_name, definition.spec_digest,
                   std::make_shared<const model::Pipeline>(*std::move(read.pipeline))};
   }
   return last_read_.pipeline;
 }
 
-Result<void> RunService::make_plan(const ports::RunDefinition& definition, Loaded& out) {
-  CR_TRY(std::shared_ptr<const model::Pipeline> pipeline, read_stored(definition));
-  const Value* options = definition.options.find("options");
-  const Value* inputs = definition.options.find("inputs");
+Result<void> RunService::make_plan(std::shared_ptr<const model::Pipeline> pipeline,
+                                   const Value& stored, Loaded& out) {
+  const Value* options = stored.find("options");
+  const Value* inputs = stored.find("inputs");
   if (options == nullptr || inputs == nullptr)
     return make_error(Code::kDataLoss, "its stored definition is incomplete");
   CR_TRY(out.options, decode_run_options(*options));
@@ -371,12 +376,13 @@ Result<RunRequest> RunService::make_rerun(const model::RunId& run, const std::st
                                           const model::ByName<std::string>& changes) {
   CR_TRY(Loaded loaded, load(run));
   CR_TRY(const dag::TaskOrdinal task, find_task(*loaded.plan, task_path));
-  CR_TRY(const ports::RunDefinition definition, ports_.store.definition(run));
+  CR_TRY(const ports::StoredDefinition definition, ports_.store.definition(run));
+  CR_TRY(const std::string spec, ports_.store.spec(run));
   RunRequest request;
   request.file_name = definition.file_name;
   request.options = loaded.options;
   request.options.use_cache = false;
-  CR_TRY_VOID(isolate_task(*loaded.plan, task, definition.spec, changes, request));
+  CR_TRY_VOID(isolate_task(*loaded.plan, task, spec, changes, request));
   CR_TRY(request.uses, sources_of(loaded.record, request.inputs));
   request.name = fmt::format("{} ({})", loaded.record.name, task_path);
   return request;

@@ -182,8 +182,9 @@ class RunService {
   Result<Loaded> load(const model::RunId& run);
   Result<Loaded> load_owned(const ports::Lease& lease);
   Result<std::shared_ptr<const model::Pipeline>> read_stored(
-      const ports::RunDefinition& definition);
-  Result<void> make_plan(const ports::RunDefinition& definition, Loaded& out);
+      const model::RunId& run, const ports::StoredDefinition& definition);
+  Result<void> make_plan(std::shared_ptr<const model::Pipeline> pipeline, const Value& stored,
+                         Loaded& out);
   Result<dag::Event> take_event(const ports::StoredEvent& stored, const Loaded& loaded) const;
   Result<void> catch_up(Loaded& loaded, RunObserver* observer = nullptr);
   Result<std::unique_ptr<dag::Plan>> own(Loaded loaded, std::unique_ptr<ports::Lease> lease,
@@ -209,6 +210,7 @@ class RunService {
   [[nodiscard]] std::string artifacts_dir(const ports::RunRecord& run) const;
   Result<bool> give_up_damaged(ports::RunRecord record);
   Result<std::vector<dag::Event>> events_of(const Loaded& loaded);
+  Result<void> explain_hit(const model::RunId& run, const dag::CacheHit& hit, Explanation& out);
   Result<void> explain_cache(const Loaded& loaded, dag::TaskOrdinal task,
                              const std::vector<dag::Event>& events, Explanation& out);
   Result<std::vector<NamedArtifact>> artifacts_of(const Loaded& loaded);

@@ -80,6 +80,7 @@ struct Steps::Work {
   std::optional<WallTime> ended_at;
   model::Bindings outputs;
   model::RunId hit_from;
+  dag::TaskOrdinal hit_task = 0;
 };
 
 Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir,
@@ -108,21 +109,22 @@ void Steps::look_up(dag::TaskOrdinal task) {
   auto key = cache_key(work->leaf);
   if (!key) return miss();
   keys_[task] = *key;
-  auto match = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
-  if (!match) {
+  auto found = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
+  if (!found) {
     harvest_.notices.push_back(fmt::format("the cache could not be read, {} runs: {}",
-                                           work->leaf.path, match.error().text()));
+                                           work->leaf.path, found.error().text()));
     return miss();
   }
-  if (!*match) return miss();
+  if (!*found) return miss();
   auto decoded =
       text::parse_json(
-          (*match)->step.outputs,
+          (*found)->outputs,
           {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30})
           .and_then([this](Value value) { return codec::decode_bindings(value, home_.root()); });
   if (!decoded) return miss();
   work->outputs = *std::move(decoded);
-  work->hit_from = (*match)->run;
+  work->hit_from = (*found)->run;
+  work->hit_task = (*found)->task;
   Work& stored = *(works_[task] = std::move(work));
   std::vector<std::string> paths = dag::artifact_paths(stored.outputs);
   if (paths.empty()) return verify(stored, ports::Digests{});
@@ -139,9 +141,9 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
                     work.hit_from.str()));
     return finish(work, dag::CacheMissed{work.leaf.ordinal});
   }
-  auto record = take_record(work, false);
-  finish(work, dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from},
-         std::move(record));
+  keys_.erase(work.leaf.ordinal);
+  finish(work,
+         dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from, work.hit_task});
 }
 
 const Steps::Known& Steps::known(const model::Component& component) {

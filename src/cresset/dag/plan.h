@@ -47,6 +47,8 @@ struct CacheHit {
   TaskOrdinal task;
   model::Bindings outputs;
   model::RunId from;
+  // The ordinal there of the step that made them: for those who ask. Older homes do not know it.
+  std::optional<TaskOrdinal> from_task = {};
 };
 struct AttemptRunning {
   TaskOrdinal task;

@@ -28,8 +28,15 @@ struct RunDefinition {
   std::string file_name;  // where the spec came from, for messages
   std::string spec;       // the IR text as it was read
   Value options;          // engine options and resolved inputs (app/run_options.h)
-  // Runs whose artifacts are among its inputs: kept as uses(), not given back by definition().
+  // Runs whose artifacts are among its inputs: kept as uses().
   std::vector<model::RunId> uses{};
+};
+
+// A definition as it is given back, all but its spec.
+struct StoredDefinition {
+  std::string file_name;
+  std::string spec_digest;  // SHA-256 of the spec, 64 hex digits: runs with equal ones share it
+  Value options;
 };
 
 // One event of a run, in the encoding of app/event_codec.h. seq counts from 1 without gaps.
@@ -39,7 +46,8 @@ struct StoredEvent {
   std::string payload;
 };
 
-// What a leaf task that ended is remembered by: for the cache and for `explain`.
+// What a leaf task that ran is remembered by: for the cache and for `explain`. One that took its
+// outputs from another run has none: that other step's is as good.
 struct StepRecord {
   std::uint32_t task = 0;  // ordinal in its run
   std::string path;
@@ -53,6 +61,13 @@ struct StepMatch {
   model::RunId run;
   WallTime at{};
   StepRecord step;
+};
+
+// A step whose outputs another run may take.
+struct ReusableStep {
+  model::RunId run;
+  std::uint32_t task = 0;
+  std::string outputs;  // StepRecord::outputs
 };
 
 // A wish of another process, for the engine that owns the run.
@@ -83,6 +98,13 @@ struct RunUse {
 class RemovalHold {
  public:
   virtual ~RemovalHold() = default;
+};
+
+// While it lives, the store that gave it reads from one moment of the database, and many reads cost
+// less than each alone. Nothing is to be written through that store meanwhile.
+class ReadScope {
+ public:
+  virtual ~ReadScope() = default;
 };
 
 struct Commit {
@@ -123,7 +145,9 @@ class MetadataStore {
 
   virtual Result<std::vector<RunRecord>> list_runs() = 0;  // newest first
   virtual Result<RunRecord> find_run(const model::RunId& run) = 0;
-  virtual Result<RunDefinition> definition(const model::RunId& run) = 0;
+  virtual Result<StoredDefinition> definition(const model::RunId& run) = 0;
+  // kDataLoss when it is not the text that was stored.
+  virtual Result<std::string> spec(const model::RunId& run) = 0;
   virtual Result<std::vector<StoredEvent>> events(const model::RunId& run,
                                                   std::uint64_t after_seq) = 0;
   // Removes the run and all that the store knows of it, in one transaction. kFailedPrecondition,
@@ -137,10 +161,12 @@ class MetadataStore {
   // Waits for a hold of another process to end.
   virtual Result<std::unique_ptr<RemovalHold>> hold_removals() = 0;
 
+  // A matter of speed: where none can be had, reads are as without one.
+  virtual std::unique_ptr<ReadScope> read_together() = 0;
   // Newest reusable step of that pipeline with that key from a finished run other than `except`.
-  virtual Result<std::optional<StepMatch>> find_step(const std::string& pipeline,
-                                                     const std::string& key,
-                                                     const model::RunId& except) = 0;
+  virtual Result<std::optional<ReusableStep>> find_step(const std::string& pipeline,
+                                                        const std::string& key,
+                                                        const model::RunId& except) = 0;
   // Steps at that path of earlier runs of that pipeline, newest first, at most `most`: what
   // `explain` compares with.
   virtual Result<std::vector<StepMatch>> previous_steps(const std::string& pipeline,

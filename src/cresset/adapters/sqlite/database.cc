@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cresset/adapters/sqlite/schema.h"
+#include "cresset/base/digest.h"
 
 namespace cresset::sqlite {
 
@@ -68,7 +69,7 @@ Result<bool> Statement::step() {
   sqlite3* connection = sqlite3_db_handle(statement_);
   if (first_error_ != SQLITE_OK)
     return sqlite_error(connection, std::exchange(first_error_, SQLITE_OK), database_->path());
-  const bool writes = database_->in_transaction();
+  const bool writes = sqlite3_txn_state(connection, nullptr) == SQLITE_TXN_WRITE;
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
@@ -219,6 +220,21 @@ Result<void> Database::settle_doubt() {
     }
   }
   keep_log_on_close(false);
+  return {};
+}
+
+Result<void> Database::define_sha256() {
+  const auto sha256 = [](sqlite3_context* context, int, sqlite3_value** arguments) {
+    const void* text = sqlite3_value_blob(arguments[0]);
+    const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
+    const std::string digest =
+        sha256_hex(text == nullptr ? "" : std::string_view(static_cast<const char*>(text), size));
+    sqlite3_result_text(context, digest.c_str(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
+  };
+  const int rc =
+      sqlite3_create_function_v2(connection_, "sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                 nullptr, sha256, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) return sqlite_error(connection_, rc, path_);
   return {};
 }
 

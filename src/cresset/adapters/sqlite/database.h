@@ -99,6 +99,8 @@ class Database {
   // to it itself, or nobody can. From then on the last to close moves the log into the database.
   // To be called before the first read.
   Result<void> settle_doubt();
+  // For SQL on this connection: sha256(text), 64 hex digits.
+  Result<void> define_sha256();
   // Inside a transaction: a change that changes nothing.
   Result<void> write_something();
   // The failure after which this connection writes no more.

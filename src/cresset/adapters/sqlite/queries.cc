@@ -1,6 +1,7 @@
 #include "cresset/adapters/sqlite/database.h"
 #include "cresset/adapters/sqlite/rows.h"
 #include "cresset/adapters/sqlite/sqlite_store.h"
+#include "cresset/base/digest.h"
 
 // What only reads. Each statement sees one moment of the database, and no answer is put together
 // from two.
@@ -9,12 +10,12 @@ namespace cresset::sqlite {
 namespace {
 
 // Nearly always the answer: the newest one, which is then looked at.
-constexpr const char* kNewestStep = "SELECT run.id, step.at, " CR_SQL_STEP_COLUMNS R"sql(,
-  run.id <> ?3 AND run.state NOT IN ('PENDING', 'RUNNING')
+constexpr const char* kNewestStep = R"sql(
+SELECT run.id, step.task, step.outputs, run.id <> ?3 AND run.state NOT IN ('PENDING', 'RUNNING')
 FROM step CROSS JOIN run ON run.number = step.run
 WHERE step.pipeline = ?1 AND step.key = ?2 AND step.reusable = 1 AND step.key <> ''
 ORDER BY step.run DESC, step.number DESC LIMIT 1)sql";
-constexpr int kNewestStepCounts = 8;
+constexpr int kNewestStepCounts = 3;
 
 // From the newest run downwards, one index probe a run: a run with thousands of equal steps, all of
 // them still out of reach because it has not finished, costs one probe and not thousands.
@@ -26,7 +27,7 @@ WITH RECURSIVE candidate (number) AS (
           WHERE pipeline = ?1 AND key = ?2 AND reusable = 1 AND key <> '' AND run < candidate.number)
   FROM candidate WHERE candidate.number IS NOT NULL
 )
-SELECT run.id, step.at, )sql" CR_SQL_STEP_COLUMNS R"sql(
+SELECT run.id, step.task, step.outputs
 FROM candidate CROSS JOIN run ON run.number = candidate.number
   CROSS JOIN step ON step.number = (
     SELECT max(number) FROM step
@@ -40,12 +41,32 @@ WHERE step.pipeline = ?1 AND step.path = ?2 AND step.run < (SELECT number FROM r
 ORDER BY step.run DESC, step.number DESC LIMIT ?4)sql";
 
 // The row that the query is at.
-Result<ports::StepMatch> read_match(const Statement& query, std::string_view path) {
-  CR_TRY(ports::StepRecord step, read_step(query, 2, path));
-  return ports::StepMatch{model::RunId(query.bytes(0)), query.time(1), std::move(step)};
+ports::ReusableStep read_reusable(const Statement& query) {
+  return {model::RunId(query.bytes(0)), static_cast<std::uint32_t>(query.integer(1)),
+          query.bytes(2)};
 }
 
+class ReadTransaction final : public ports::ReadScope {
+ public:
+  explicit ReadTransaction(Database& database) : database_(database) {
+    static_cast<void>(database_.execute("BEGIN"));
+  }
+  ~ReadTransaction() override {
+    // SQLite may have ended it by itself after a failure.
+    if (database_.in_transaction()) static_cast<void>(database_.execute("COMMIT"));
+  }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Database& database_;
+};
+
 }  // namespace
+
+std::unique_ptr<ports::ReadScope> SqliteStore::read_together() {
+  return std::make_unique<ReadTransaction>(*database_);
+}
 
 Result<std::vector<ports::RunRecord>> SqliteStore::list_runs() {
   CR_TRY(Statement query, database_->prepare("SELECT " CR_SQL_RUN_COLUMNS
@@ -67,13 +88,28 @@ Result<ports::RunRecord> SqliteStore::find_run(const model::RunId& run) {
   return read_run(query, database_->path());
 }
 
-Result<ports::RunDefinition> SqliteStore::definition(const model::RunId& run) {
-  CR_TRY(Statement query, database_->prepare("SELECT file_name, spec, options FROM definition "
-                                             "WHERE run = (SELECT number FROM run WHERE id = ?1)"));
+Result<ports::StoredDefinition> SqliteStore::definition(const model::RunId& run) {
+  CR_TRY(Statement query,
+         database_->prepare("SELECT file_name, digest, options FROM definition JOIN spec ON "
+                            "spec.number = definition.spec "
+                            "WHERE run = (SELECT number FROM run WHERE id = ?1)"));
   CR_TRY(const bool found, query.bind(run.str()).step());
   if (!found) return no_such_run(run);
   CR_TRY(Value options, parse_stored_json(query.bytes(2), database_->path()));
-  return ports::RunDefinition{query.bytes(0), query.bytes(1), std::move(options)};
+  return ports::StoredDefinition{query.bytes(0), query.bytes(1), std::move(options)};
+}
+
+Result<std::string> SqliteStore::spec(const model::RunId& run) {
+  CR_TRY(Statement query,
+         database_->prepare("SELECT text, digest FROM definition JOIN spec ON spec.number = "
+                            "definition.spec WHERE run = (SELECT number FROM run WHERE id = ?1)"));
+  CR_TRY(const bool found, query.bind(run.str()).step());
+  if (!found) return no_such_run(run);
+  std::string text = query.bytes(0);
+  // One that is changed would be that of later runs too.
+  if (sha256_hex(text) != query.bytes(1))
+    return make_error(Code::kDataLoss, "its pipeline is not the one that was stored");
+  return text;
 }
 
 Result<std::vector<ports::StoredEvent>> SqliteStore::events(const model::RunId& run,
@@ -104,23 +140,19 @@ Result<std::vector<ports::RunUse>> SqliteStore::uses() {
   }
 }
 
-Result<std::optional<ports::StepMatch>> SqliteStore::find_step(const std::string& pipeline,
-                                                               const std::string& key,
-                                                               const model::RunId& except) {
+Result<std::optional<ports::ReusableStep>> SqliteStore::find_step(const std::string& pipeline,
+                                                                  const std::string& key,
+                                                                  const model::RunId& except) {
   {
     CR_TRY(Statement newest, database_->prepare(kNewestStep));
     CR_TRY(const bool found, newest.bind(pipeline, key, except.str()).step());
-    if (!found) return std::optional<ports::StepMatch>();
-    if (newest.integer(kNewestStepCounts) != 0) {
-      CR_TRY(ports::StepMatch match, read_match(newest, database_->path()));
-      return std::optional(std::move(match));
-    }
+    if (!found) return std::optional<ports::ReusableStep>();
+    if (newest.integer(kNewestStepCounts) != 0) return std::optional(read_reusable(newest));
   }
   CR_TRY(Statement query, database_->prepare(kFindStep));
   CR_TRY(const bool found, query.bind(pipeline, key, except.str()).step());
-  if (!found) return std::optional<ports::StepMatch>();
-  CR_TRY(ports::StepMatch match, read_match(query, database_->path()));
-  return std::optional(std::move(match));
+  if (!found) return std::optional<ports::ReusableStep>();
+  return std::optional(read_reusable(query));
 }
 
 Result<std::vector<ports::StepMatch>> SqliteStore::previous_steps(const std::string& pipeline,
@@ -133,8 +165,8 @@ Result<std::vector<ports::StepMatch>> SqliteStore::previous_steps(const std::str
   for (;;) {
     CR_TRY(const bool row, query.step());
     if (!row) return matches;
-    CR_TRY(ports::StepMatch match, read_match(query, database_->path()));
-    matches.push_back(std::move(match));
+    CR_TRY(ports::StepRecord step, read_step(query, 2, database_->path()));
+    matches.push_back({model::RunId(query.bytes(0)), query.time(1), std::move(step)});
   }
 }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x43727374;
 
 // Entry n leads from schema n to n + 1. Entries are never changed once released: add one.
-constexpr std::array<const char*, 2> kMigrations{
+constexpr std::array<const char*, 3> kMigrations{
     R"sql(
 CREATE TABLE run (
   number INTEGER PRIMARY KEY,
@@ -87,6 +87,33 @@ INSERT INTO artifact_use (user, source)
 
 PRAGMA user_version = 2;
 )sql",
+    // Each text once, however many runs have it; and keys, which differ in their first bytes,
+    // before what many of them share. sha256() is ours.
+    R"sql(
+CREATE TABLE spec (
+  number INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  text TEXT NOT NULL
+) STRICT;
+INSERT OR IGNORE INTO spec (digest, text) SELECT sha256(spec), spec FROM definition ORDER BY run;
+CREATE TABLE new_definition (
+  run INTEGER PRIMARY KEY REFERENCES run (number) ON DELETE CASCADE,
+  file_name TEXT NOT NULL,
+  spec INTEGER NOT NULL REFERENCES spec (number),
+  options TEXT NOT NULL
+) STRICT;
+INSERT INTO new_definition
+  SELECT run, file_name, (SELECT number FROM spec WHERE digest = sha256(definition.spec)), options
+  FROM definition;
+DROP TABLE definition;
+ALTER TABLE new_definition RENAME TO definition;
+CREATE INDEX definition_by_spec ON definition (spec);
+
+DROP INDEX step_by_key;
+CREATE INDEX step_by_key ON step (key, pipeline, run) WHERE reusable = 1 AND key <> '';
+
+PRAGMA user_version = 3;
+)sql",
 };
 static_assert(kApplicationId == 1131574132);
 
@@ -152,6 +179,7 @@ Result<void> migrate(Database& database, Locks& locks) {
   // Cannot be inside a transaction, and SQLite gives up at once, without its busy timeout, when two
   // processes try.
   CR_TRY_VOID(database.execute("PRAGMA journal_mode = WAL"));
+  CR_TRY_VOID(database.define_sha256());
   CR_TRY(Transaction transaction, Transaction::begin(database));
   CR_TRY(std::int64_t version, schema_version(database));
   const bool is_new = version == 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "cresset/adapters/sqlite/file_lock.h"
 #include "cresset/adapters/sqlite/rows.h"
 #include "cresset/adapters/sqlite/schema.h"
+#include "cresset/base/check.h"
+#include "cresset/base/digest.h"
 #include "cresset/text/json.h"
 
 // Opening, runs and leases. commit() is in commit.cc, what only reads is in queries.cc.
@@ -147,6 +150,21 @@ Error unfinished(const model::RunId& run) {
   return error;
 }
 
+// The number of that text, which many runs may have. Inside the caller's transaction.
+Result<std::int64_t> store_spec(Database& database, const std::string& text) {
+  const std::string digest = sha256_hex(text);
+  {
+    CR_TRY(Statement query, database.prepare("SELECT number FROM spec WHERE digest = ?1"));
+    CR_TRY(const bool known, query.bind(digest).step());
+    if (known) return query.integer(0);
+  }
+  CR_TRY(Statement insert,
+         database.prepare("INSERT INTO spec (digest, text) VALUES (?1, ?2) RETURNING number"));
+  CR_TRY(const bool row, insert.bind(digest, text).step());
+  CHECK(row);
+  return insert.integer(0);
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(StoreOptions options, std::unique_ptr<Database> database)
@@ -201,9 +219,10 @@ Result<void> SqliteStore::create_run(const ports::RunRecord& record,
     }
   }
   CR_TRY(const std::int64_t number, number_of(record.id));
+  CR_TRY(const std::int64_t spec, store_spec(*database_, definition.spec));
   {
     CR_TRY(Statement insert, database_->prepare("INSERT INTO definition VALUES (?1, ?2, ?3, ?4)"));
-    CR_TRY_VOID(insert.bind(number, definition.file_name, definition.spec, options).run());
+    CR_TRY_VOID(insert.bind(number, definition.file_name, spec, options).run());
   }
   if (auto used = insert_uses(*database_, number, definition.uses); !used) {
     Error error = std::move(used).error();
@@ -285,9 +304,22 @@ Result<void> SqliteStore::remove_run(const model::RunId& run) {
   // fails.
   CR_TRY_VOID(check_finished(run));
   CR_TRY_VOID(check_unused(run));
+  CR_TRY(const std::int64_t number, number_of(run));
+  std::optional<std::int64_t> spec;
   {
-    CR_TRY(Statement remove, database_->prepare("DELETE FROM run WHERE id = ?1"));
-    CR_TRY_VOID(remove.bind(run.str()).run());
+    CR_TRY(Statement query, database_->prepare("SELECT spec FROM definition WHERE run = ?1"));
+    CR_TRY(const bool found, query.bind(number).step());
+    if (found) spec = query.integer(0);
+  }
+  {
+    CR_TRY(Statement remove, database_->prepare("DELETE FROM run WHERE number = ?1"));
+    CR_TRY_VOID(remove.bind(number).run());
+  }
+  if (spec) {
+    CR_TRY(Statement remove,
+           database_->prepare("DELETE FROM spec WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM "
+                              "definition WHERE definition.spec = ?1)"));
+    CR_TRY_VOID(remove.bind(*spec).run());
   }
   CR_TRY_VOID(transaction.commit());
   // The run is gone, whatever becomes of the file: gc finds one that nobody's run needs.

@@ -102,6 +102,56 @@ TEST(SqliteStore, OpensWhatItHasMade) {
   EXPECT_TRUE(store->step(model::RunId("r1"), 1)->has_value());
 }
 
+std::int64_t count(const std::string& path, const std::string& table) {
+  sqlite3* connection = nullptr;
+  EXPECT_EQ(sqlite3_open(path.c_str(), &connection), SQLITE_OK);
+  sqlite3_stmt* query = nullptr;
+  const std::string sql = "SELECT count(*) FROM " + table;
+  EXPECT_EQ(sqlite3_prepare_v2(connection, sql.c_str(), -1, &query, nullptr), SQLITE_OK);
+  EXPECT_EQ(sqlite3_step(query), SQLITE_ROW);
+  const std::int64_t rows = sqlite3_column_int64(query, 0);
+  sqlite3_finalize(query);
+  sqlite3_close(connection);
+  return rows;
+}
+
+TEST(SqliteStore, KeepsEachSpecOnceAndAsLongAsARunHasIt) {
+  const TempFolder folder;
+  const std::unique_ptr<SqliteStore> store = open_in(folder);
+  const auto create = [&](const std::string& id, const std::string& spec) {
+    ports::RunRecord record = make_run_record(id);
+    record.state = model::State::kSucceeded;
+    ASSERT_TRUE(store->create_run(record, {"a.yaml", spec, Value::make_struct()}));
+  };
+  const std::string path = folder / "home/cresset.db";
+  create("r1", "shared");
+  create("r2", "shared");
+  create("r3", "another");
+  EXPECT_EQ(count(path, "spec"), 2);
+  ASSERT_TRUE(store->remove_run(model::RunId("r1")));
+  EXPECT_EQ(count(path, "spec"), 2);
+  ASSERT_TRUE(store->remove_run(model::RunId("r2")));
+  EXPECT_EQ(count(path, "spec"), 1);
+}
+
+TEST(SqliteStore, ReadsTogetherFromOneMoment) {
+  const TempFolder folder;
+  fill(folder);
+  const std::unique_ptr<SqliteStore> store = open_in(folder);
+  const std::unique_ptr<SqliteStore> other = open_in(folder);
+  const auto create = [&](const std::string& id) {
+    ASSERT_TRUE(other->create_run(make_run_record(id), {"a.yaml", "spec", Value::make_struct()}));
+  };
+  {
+    const std::unique_ptr<ports::ReadScope> together = store->read_together();
+    EXPECT_EQ(store->list_runs()->size(), 1u);
+    create("r2");
+    EXPECT_EQ(store->list_runs()->size(), 1u);
+  }
+  EXPECT_EQ(store->list_runs()->size(), 2u);
+  EXPECT_TRUE(store->create_run(make_run_record("r3"), {"a", "b", Value::make_struct()}));
+}
+
 // What schema 2 added is worked out from the events that are there.
 TEST(SqliteStore, BringsTheFirstSchemaUpToDate) {
   const TempFolder folder;
@@ -123,8 +173,26 @@ TEST(SqliteStore, BringsTheFirstSchemaUpToDate) {
       ASSERT_TRUE(store->commit(*lease, commit));
     }
   }
-  execute(folder / "home/cresset.db", "DROP TABLE artifact_use; PRAGMA user_version = 1");
+  execute(folder / "home/cresset.db", R"sql(
+    DROP TABLE artifact_use;
+    CREATE TABLE old (run INTEGER PRIMARY KEY REFERENCES run (number) ON DELETE CASCADE,
+      file_name TEXT NOT NULL, spec TEXT NOT NULL, options TEXT NOT NULL) STRICT;
+    INSERT INTO old SELECT run, file_name,
+      CASE run WHEN 3 THEN 'its own' ELSE (SELECT text FROM spec WHERE number = definition.spec) END,
+      options FROM definition;
+    DROP TABLE definition;
+    ALTER TABLE old RENAME TO definition;
+    DROP TABLE spec;
+    DROP INDEX step_by_key;
+    CREATE INDEX step_by_key ON step (pipeline, key, run) WHERE reusable = 1 AND key <> '';
+    PRAGMA user_version = 1;
+  )sql");
   const std::unique_ptr<SqliteStore> store = open_in(folder);
+  EXPECT_EQ(store->spec(model::RunId("source")).value(), "spec");
+  EXPECT_EQ(store->spec(model::RunId("user")).value(), "spec");
+  EXPECT_EQ(store->spec(model::RunId("other")).value(), "its own");
+  EXPECT_EQ(store->definition(model::RunId("other"))->file_name, "a.yaml");
+  EXPECT_EQ(count(folder / "home/cresset.db", "spec"), 2);
   EXPECT_THAT(*store->uses(),
               ::testing::ElementsAre(ports::RunUse{model::RunId("user"), model::RunId("source")}));
   EXPECT_EQ(store->remove_run(model::RunId("source")).error().reason, "run.in_use");
@@ -401,8 +469,9 @@ TEST(SqliteStore, SaysWhichValueMakesNoSense) {
   EXPECT_EQ(open_in(folder)->list_runs().error().code, Code::kDataLoss);
   execute(path,
           "UPDATE run SET state = 'RUNNING'; UPDATE definition SET options = '{';"
-          "UPDATE step SET parts = 'x'");
+          "UPDATE step SET parts = 'x'; UPDATE spec SET text = 'other'");
   const std::unique_ptr<SqliteStore> store = open_in(folder);
+  EXPECT_EQ(store->spec(model::RunId("r1")).error().code, Code::kDataLoss);
   EXPECT_EQ(store->definition(model::RunId("r1")).error().code, Code::kDataLoss);
   EXPECT_EQ(store->step(model::RunId("r1"), 1).error().code, Code::kDataLoss);
 }

@@ -46,10 +46,11 @@ class MortalStore final : public ports::MetadataStore {
   Result<ports::RunRecord> find_run(const model::RunId& run) override {
     return store_.find_run(run);
   }
-  Result<ports::RunDefinition> definition(const model::RunId& run) override {
+  Result<ports::StoredDefinition> definition(const model::RunId& run) override {
     before_definition();
     return store_.definition(run);
   }
+  Result<std::string> spec(const model::RunId& run) override { return store_.spec(run); }
   Result<std::vector<ports::StoredEvent>> events(const model::RunId& run,
                                                  std::uint64_t after_seq) override {
     before_events();
@@ -64,9 +65,10 @@ class MortalStore final : public ports::MetadataStore {
   Result<void> withdraw_step(const model::RunId& run, std::uint32_t task) override {
     return store_.withdraw_step(run, task);
   }
-  Result<std::optional<ports::StepMatch>> find_step(const std::string& pipeline,
-                                                    const std::string& key,
-                                                    const model::RunId& except) override {
+  std::unique_ptr<ports::ReadScope> read_together() override { return store_.read_together(); }
+  Result<std::optional<ports::ReusableStep>> find_step(const std::string& pipeline,
+                                                       const std::string& key,
+                                                       const model::RunId& except) override {
     return store_.find_step(pipeline, key, except);
   }
   Result<std::vector<ports::StepMatch>> previous_steps(const std::string& pipeline,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cresset/base/check.h"
+#include "cresset/base/digest.h"
 
 namespace cresset::ports::testing {
 
@@ -165,9 +166,15 @@ Result<RunRecord> MemoryStore::find_run(const model::RunId& run) {
   return found->record;
 }
 
-Result<RunDefinition> MemoryStore::definition(const model::RunId& run) {
+Result<StoredDefinition> MemoryStore::definition(const model::RunId& run) {
   CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
-  return found->definition;
+  const RunDefinition& stored = found->definition;
+  return StoredDefinition{stored.file_name, sha256_hex(stored.spec), stored.options};
+}
+
+Result<std::string> MemoryStore::spec(const model::RunId& run) {
+  CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
+  return found->definition.spec;
 }
 
 Result<std::vector<StoredEvent>> MemoryStore::events(const model::RunId& run,
@@ -211,10 +218,10 @@ Result<std::unique_ptr<RemovalHold>> MemoryStore::hold_removals() {
   return std::unique_ptr<RemovalHold>(std::make_unique<MemoryDatabase::Hold>(database_));
 }
 
-Result<std::optional<StepMatch>> MemoryStore::find_step(const std::string& pipeline,
-                                                        const std::string& key,
-                                                        const model::RunId& except) {
-  std::optional<StepMatch> newest;
+Result<std::optional<ReusableStep>> MemoryStore::find_step(const std::string& pipeline,
+                                                           const std::string& key,
+                                                           const model::RunId& except) {
+  std::optional<ReusableStep> newest;
   std::tuple<std::uint64_t, std::uint64_t> newest_order;
   for (const auto& [id, run] : database_.runs_) {
     if (id == except || run.record.pipeline != pipeline || !model::is_final(run.record.state))
@@ -223,7 +230,7 @@ Result<std::optional<StepMatch>> MemoryStore::find_step(const std::string& pipel
       const std::tuple order(run.number, step.number);
       if (key.empty() || step.record.key != key || !step.record.reusable || order <= newest_order)
         continue;
-      newest = StepMatch{id, step.at, step.record};
+      newest = ReusableStep{id, task, step.record.outputs};
       newest_order = order;
     }
   }

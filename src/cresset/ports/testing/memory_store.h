@@ -75,14 +75,16 @@ class MemoryStore final : public MetadataStore {
   Result<void> commit(const Lease& lease, const Commit& commit) override;
   Result<std::vector<RunRecord>> list_runs() override;
   Result<RunRecord> find_run(const model::RunId& run) override;
-  Result<RunDefinition> definition(const model::RunId& run) override;
+  Result<StoredDefinition> definition(const model::RunId& run) override;
+  Result<std::string> spec(const model::RunId& run) override;
   Result<std::vector<StoredEvent>> events(const model::RunId& run,
                                           std::uint64_t after_seq) override;
   Result<void> remove_run(const model::RunId& run) override;
   Result<std::vector<RunUse>> uses() override;
   Result<std::unique_ptr<RemovalHold>> hold_removals() override;
-  Result<std::optional<StepMatch>> find_step(const std::string& pipeline, const std::string& key,
-                                             const model::RunId& except) override;
+  std::unique_ptr<ReadScope> read_together() override { return std::make_unique<ReadScope>(); }
+  Result<std::optional<ReusableStep>> find_step(const std::string& pipeline, const std::string& key,
+                                                const model::RunId& except) override;
   Result<std::vector<StepMatch>> previous_steps(const std::string& pipeline,
                                                 const std::string& path, const model::RunId& before,
                                                 std::size_t most) override;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cresset/base/digest.h"
 #include "cresset/ports/metadata_store.h"
 
 // What every MetadataStore keeps. Instantiate with a World: one set of stored data, empty at first,
@@ -104,11 +105,15 @@ class MetadataStoreContract : public ::testing::Test {
 
   std::string hit(const std::string& key, const std::string& except = "none",
                   const std::string& pipeline = "digits") {
-    const Result<std::optional<StepMatch>> match =
+    const Result<std::optional<ReusableStep>> found =
         store_->find_step(pipeline, key, model::RunId(except));
-    EXPECT_TRUE(match) << match.error().text();
-    if (!match || !*match) return "";
-    return (*match)->run.str() + "/" + (*match)->step.path;
+    EXPECT_TRUE(found) << found.error().text();
+    if (!found || !*found) return "";
+    const Result<std::optional<StepRecord>> step = store_->step((*found)->run, (*found)->task);
+    EXPECT_TRUE(step && *step);
+    if (!step || !*step) return "";
+    EXPECT_EQ((*found)->outputs, (*step)->outputs);
+    return (*found)->run.str() + "/" + (*step)->path;
   }
 
   World world_;
@@ -134,11 +139,27 @@ TYPED_TEST_P(MetadataStoreContract, GivesBackARunAsItWasCreated) {
   EXPECT_EQ(found->created_at, record.created_at);
   EXPECT_EQ(found->started_at, record.started_at);
   EXPECT_EQ(found->finished_at, std::nullopt);
-  const Result<RunDefinition> kept = this->store_->definition(record.id);
+  const Result<StoredDefinition> kept = this->store_->definition(record.id);
   ASSERT_TRUE(kept) << kept.error().text();
   EXPECT_EQ(kept->file_name, definition.file_name);
-  EXPECT_EQ(kept->spec, definition.spec);
+  EXPECT_EQ(kept->spec_digest, sha256_hex(definition.spec));
   EXPECT_EQ(kept->options, definition.options);
+  EXPECT_EQ(this->store_->spec(record.id).value(), definition.spec);
+}
+
+TYPED_TEST_P(MetadataStoreContract, RunsOfOneSpecGoOneByOne) {
+  for (const char* id : {"r1", "r2", "r3"}) {
+    const std::string spec = id == std::string("r3") ? "another" : "shared";
+    ASSERT_TRUE(this->store_->create_run(make_run_record(id), {"a.yaml", spec, Value()}));
+    this->move_to(id, model::State::kSucceeded);
+  }
+  ASSERT_TRUE(this->store_->remove_run(model::RunId("r1")));
+  EXPECT_EQ(this->store_->spec(model::RunId("r1")).error().code, Code::kNotFound);
+  EXPECT_EQ(this->store_->spec(model::RunId("r2")).value(), "shared");
+  ASSERT_TRUE(this->store_->remove_run(model::RunId("r2")));
+  EXPECT_EQ(this->store_->spec(model::RunId("r3")).value(), "another");
+  ASSERT_TRUE(this->store_->create_run(make_run_record("r4"), {"a.yaml", "shared", Value()}));
+  EXPECT_EQ(this->store_->spec(model::RunId("r4")).value(), "shared");
 }
 
 TYPED_TEST_P(MetadataStoreContract, RefusesASecondRunOfTheSameId) {
@@ -147,7 +168,7 @@ TYPED_TEST_P(MetadataStoreContract, RefusesASecondRunOfTheSameId) {
       this->store_->create_run(make_run_record("r1", 2), RunDefinition{"b.yaml", "other", Value()});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kAlreadyExists);
-  EXPECT_EQ(this->store_->definition(model::RunId("r1"))->spec, "spec of r1");
+  EXPECT_EQ(this->store_->spec(model::RunId("r1")).value(), "spec of r1");
 }
 
 TYPED_TEST_P(MetadataStoreContract, RefusesIdsThatCannotNameAFile) {
@@ -163,6 +184,7 @@ TYPED_TEST_P(MetadataStoreContract, SaysThatAnUnknownRunIsNotFound) {
   const model::RunId run("nobody");
   EXPECT_EQ(this->store_->find_run(run).error().code, Code::kNotFound);
   EXPECT_EQ(this->store_->definition(run).error().code, Code::kNotFound);
+  EXPECT_EQ(this->store_->spec(run).error().code, Code::kNotFound);
   EXPECT_EQ(this->store_->events(run, 0).error().code, Code::kNotFound);
   EXPECT_EQ(this->store_->acquire(run).error().code, Code::kNotFound);
   EXPECT_EQ(this->store_->remove_run(run).error().code, Code::kNotFound);
@@ -348,9 +370,18 @@ TYPED_TEST_P(MetadataStoreContract, FindsTheNewestOfSeveralSteps) {
   EXPECT_EQ(this->hit("k", "r3"), "r2/b");
   ASSERT_TRUE(this->store_->remove_run(model::RunId("r3")));
   EXPECT_EQ(this->hit("k"), "r2/b");
-  const Result<std::optional<StepMatch>> match =
-      this->store_->find_step("digits", "k", model::RunId("none"));
-  EXPECT_EQ((*match)->at.time_since_epoch().count(), 10) << "the time of the event it came with";
+}
+
+TYPED_TEST_P(MetadataStoreContract, ReadsTogetherWhatItReadsAlone) {
+  this->create_with_steps("r1", model::State::kSucceeded, {make_step(1, "train", "k")});
+  {
+    const std::unique_ptr<ReadScope> together = this->store_->read_together();
+    EXPECT_EQ(this->hit("k"), "r1/train");
+    EXPECT_EQ(this->hit("other"), "");
+  }
+  this->create_with_steps("r2", model::State::kSucceeded, {make_step(1, "train", "k")});
+  const std::unique_ptr<ReadScope> together = this->store_->read_together();
+  EXPECT_EQ(this->hit("k"), "r2/train");
 }
 
 TYPED_TEST_P(MetadataStoreContract, AReopenedRunGivesNoSteps) {
@@ -374,7 +405,10 @@ TYPED_TEST_P(MetadataStoreContract, FindsTheStepsOfEarlierRuns) {
         this->store_->previous_steps("digits", path, model::RunId(before), most);
     EXPECT_TRUE(matches) << matches.error().text();
     std::string runs;
-    for (const StepMatch& match : *matches) runs += match.run.str() + " ";
+    for (const StepMatch& match : *matches) {
+      runs += match.run.str() + " ";
+      EXPECT_EQ(match.at.time_since_epoch().count(), 10) << "the time of the event it came with";
+    }
     return runs;
   };
   EXPECT_EQ(previous("train", "r3"), "r2 r1 ");
@@ -520,7 +554,6 @@ TYPED_TEST_P(MetadataStoreContract, ARunMayUseArtifactsOfAnotherFromItsBeginning
   ASSERT_TRUE(this->store_->create_run(make_run_record("user"), definition));
   EXPECT_THAT(*this->store_->uses(),
               ::testing::ElementsAre(RunUse{model::RunId("user"), model::RunId("source")}));
-  EXPECT_THAT(this->store_->definition(model::RunId("user"))->uses, ::testing::IsEmpty());
   EXPECT_EQ(this->store_->remove_run(model::RunId("source")).error().reason, "run.in_use");
 
   definition.uses = {model::RunId("gone")};
@@ -590,17 +623,17 @@ TYPED_TEST_P(MetadataStoreContract, OutlivesItsHandles) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    MetadataStoreContract, GivesBackARunAsItWasCreated, RefusesASecondRunOfTheSameId,
-    RefusesIdsThatCannotNameAFile, SaysThatAnUnknownRunIsNotFound, ListsTheNewestRunFirst,
-    KeepsEventsInOrder, KeepsLargePayloadsOfAnyBytes, UpdatesTheRecordWithTheEvents,
-    AnEmptyCommitIsFine, ShowsEachCommitToEveryHandle, ChangeCounterMovesWithCommitsOfOthers,
-    ARunHasOneOwnerAtATime, FencesOffAnOwnerThatWasReplaced, RemembersSteps,
-    AStepRecordedAgainReplacesTheFirst, FindsReusableStepsOfFinishedRunsOnly,
-    FindsTheNewestOfSeveralSteps, AReopenedRunGivesNoSteps, FindsTheStepsOfEarlierRuns,
-    PassesCommandsToTheOwner, CommandIdsAreNotUsedAgain, RemovesARunWithAllThatIsKnownOfIt,
-    KeepsARunThatHasAnOwner, KeepsARunThatHasNotEnded, TellsWhetherARunHasAnOwner,
-    KeepsARunWhoseArtifactsAreAnothers, ARunMayUseArtifactsOfAnotherFromItsBeginning,
-    RefusesAHitOnARunThatIsGone, RemovesNothingWhileRemovalsAreHeld, AWithdrawnStepIsHitNoMore,
-    OutlivesItsHandles);
+    MetadataStoreContract, GivesBackARunAsItWasCreated, RunsOfOneSpecGoOneByOne,
+    RefusesASecondRunOfTheSameId, RefusesIdsThatCannotNameAFile, SaysThatAnUnknownRunIsNotFound,
+    ListsTheNewestRunFirst, KeepsEventsInOrder, KeepsLargePayloadsOfAnyBytes,
+    UpdatesTheRecordWithTheEvents, AnEmptyCommitIsFine, ShowsEachCommitToEveryHandle,
+    ChangeCounterMovesWithCommitsOfOthers, ARunHasOneOwnerAtATime, FencesOffAnOwnerThatWasReplaced,
+    RemembersSteps, AStepRecordedAgainReplacesTheFirst, FindsReusableStepsOfFinishedRunsOnly,
+    FindsTheNewestOfSeveralSteps, ReadsTogetherWhatItReadsAlone, AReopenedRunGivesNoSteps,
+    FindsTheStepsOfEarlierRuns, PassesCommandsToTheOwner, CommandIdsAreNotUsedAgain,
+    RemovesARunWithAllThatIsKnownOfIt, KeepsARunThatHasAnOwner, KeepsARunThatHasNotEnded,
+    TellsWhetherARunHasAnOwner, KeepsARunWhoseArtifactsAreAnothers,
+    ARunMayUseArtifactsOfAnotherFromItsBeginning, RefusesAHitOnARunThatIsGone,
+    RemovesNothingWhileRemovalsAreHeld, AWithdrawnStepIsHitNoMore, OutlivesItsHandles);
 
 }  // namespace cresset::ports::testing
