@@ -15,6 +15,7 @@
 #include "cresset/base/digest.h"
 #include "cresset/base/error.h"
 #include "cresset/base/id.h"
+#include "cresset/base/rare.h"
 #include "cresset/base/result.h"
 #include "cresset/base/time.h"
 #include "cresset/base/value.h"
@@ -284,6 +285,34 @@ TEST(Value, IntegersAreExactToTwoToThe53) {
   EXPECT_FALSE(Value("1").is_integer());
   EXPECT_EQ(Value(-kIntegerMax).as_integer(), -kIntegerMax);
   EXPECT_EQ(Value(std::uint64_t{5}).as_integer(), 5);
+}
+
+TEST(Rare, IsEmptyUntilItIsGivenAValue) {
+  Rare<std::string> rare;
+  EXPECT_FALSE(rare);
+  EXPECT_EQ(rare.get(), nullptr);
+  EXPECT_EQ(rare.copy(), std::nullopt);
+  rare = "a";
+  EXPECT_EQ(*rare, "a");
+  rare.make() += "b";
+  EXPECT_EQ(rare.copy(), "ab");
+  rare.reset();
+  EXPECT_FALSE(rare);
+  EXPECT_EQ(rare.make(), "");
+}
+
+TEST(Rare, ACopyHasAValueOfItsOwn) {
+  Rare<std::string> first = std::string("a");
+  Rare<std::string> second = first;
+  second.make() = "b";
+  EXPECT_EQ(*first, "a");
+  first = second;
+  EXPECT_EQ(*first, "b");
+  EXPECT_NE(first.get(), second.get());
+  const Rare<std::string> third = std::move(first);
+  EXPECT_EQ(*third, "b");
+  second = Rare<std::string>();
+  EXPECT_FALSE(second);
 }
 
 }  // namespace

@@ -53,16 +53,16 @@ void read_trigger(const Node& node, model::TaskSpec& out) {
   if (const auto strategy = message.field("strategy")) out.strategy = read_strategy(*strategy);
 }
 
-model::Iterator read_parameter_iterator(const Node& node) {
+std::optional<model::Iterator> read_parameter_iterator(const Node& node) {
   const Message message(node, "ParameterIterator");
   model::ParameterIterator out;
   out.item_input = message.required_text("itemInput");
-  if (!message.only_one({"items"})) return {};
+  if (!message.only_one({"items"})) return std::nullopt;
   const Message items(*message.field("items"), "ParameterItems");
   const auto kind = items.only_one({"raw", "inputParameter"});
-  if (!kind || out.item_input.empty()) return {};
+  if (!kind || out.item_input.empty()) return std::nullopt;
   std::string text = items.required_text(*kind);
-  if (text.empty()) return {};
+  if (text.empty()) return std::nullopt;
   if (*kind == "raw") {
     out.items = std::move(text);
   } else {
@@ -71,21 +71,25 @@ model::Iterator read_parameter_iterator(const Node& node) {
   return out;
 }
 
-model::Iterator read_artifact_iterator(const Node& node) {
+std::optional<model::Iterator> read_artifact_iterator(const Node& node) {
   const Message message(node, "ArtifactIterator");
   model::ArtifactIterator out;
   out.item_input = message.required_text("itemInput");
-  if (!message.only_one({"items"})) return {};
+  if (!message.only_one({"items"})) return std::nullopt;
   out.items_input =
       Message(*message.field("items"), "ArtifactItems").required_text("inputArtifact");
-  if (out.items_input.empty() || out.item_input.empty()) return {};
+  if (out.items_input.empty() || out.item_input.empty()) return std::nullopt;
   return out;
 }
 
 void read_iteration(const Message& message, model::TaskSpec& out) {
   const auto kind = message.only_one({"parameterIterator", "artifactIterator"}, false);
-  if (kind == "parameterIterator") out.iterator = read_parameter_iterator(*message.field(*kind));
-  if (kind == "artifactIterator") out.iterator = read_artifact_iterator(*message.field(*kind));
+  if (kind) {
+    const Node node = *message.field(*kind);
+    if (auto iterator = kind == "parameterIterator" ? read_parameter_iterator(node)
+                                                    : read_artifact_iterator(node))
+      out.iterator = *std::move(iterator);
+  }
   const auto policy = message.field("iteratorPolicy");
   if (!policy) return;
   const Message limits(*policy, "IteratorPolicy");

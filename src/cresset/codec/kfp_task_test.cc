@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@ using ::testing::ElementsAre;
 using testing::findings;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::positions;
 using testing::read;
 using testing::Spec;
 using testing::task_of;
@@ -33,6 +35,36 @@ triggerPolicy:
   EXPECT_EQ(task.strategy, model::TriggerStrategy::kAllUpstreamCompleted);
 }
 
+// Their values are freed in parts while they are read.
+TEST(Task, ReadsVeryManyAndTheFaultOfOneOfThem) {
+  constexpr int kTasks = 3000;
+  const auto text = [](int faulty) {
+    std::string tasks;
+    for (int i = 0; i < kTasks; ++i) {
+      tasks += fmt::format(
+          R"({}"t{:05}": {{"taskInfo": {{"name": "task {}"}}, "componentRef": {{"name": "comp-a"}}{}}})",
+          i == 0 ? "" : ",\n", i, i, i == faulty ? R"(, "surprise": 1)" : "");
+    }
+    return R"({"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0",
+"deploymentSpec": {"executors": {"exec-a": {"container": {"image": "i", "command": ["true"]}}}},
+"components": {"comp-a": {"executorLabel": "exec-a"}},
+"root": {"dag": {"tasks": {
+)" + tasks +
+           "}}}}";
+  };
+  const model::Pipeline pipeline = read(text(-1));
+  const auto& tasks = std::get<model::Dag>(pipeline.root.body).tasks;
+  ASSERT_EQ(tasks.size(), std::size_t{kTasks});
+  for (int i = 0; i < kTasks; ++i) {
+    const auto task = tasks.find(fmt::format("t{:05}", i));
+    ASSERT_NE(task, tasks.end());
+    ASSERT_EQ(task->second.display_name, fmt::format("task {}", i));
+    ASSERT_EQ(task->second.component, "comp-a");
+  }
+  EXPECT_THAT(findings(text(2500)), ElementsAre(HasSubstr("error: unknown field \"surprise\"")));
+  EXPECT_THAT(positions(text(2500)), ElementsAre(::testing::StartsWith("2505:")));
+}
+
 TEST(Task, HasDefaults) {
   const model::Pipeline pipeline = read(Spec{.task = "cachingOptions: {}\ntriggerPolicy: {}"});
   const model::TaskSpec& task = task_of(pipeline);
@@ -40,7 +72,7 @@ TEST(Task, HasDefaults) {
   EXPECT_FALSE(task.caching.enabled);
   EXPECT_EQ(task.condition, "");
   EXPECT_EQ(task.strategy, model::TriggerStrategy::kAllUpstreamSucceeded);
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(task.iterator));
+  EXPECT_FALSE(task.iterator);
   EXPECT_EQ(task.parallelism_limit, 0);
   EXPECT_FALSE(task.retry);
 }
@@ -122,21 +154,21 @@ TEST(Task, ReadsIterators) {
   items: {raw: '[1, 2]'}
   itemInput: item
 iteratorPolicy: {parallelismLimit: 3})"});
-  const auto& over_raw = std::get<model::ParameterIterator>(task_of(raw).iterator);
+  const auto& over_raw = std::get<model::ParameterIterator>(*task_of(raw).iterator);
   EXPECT_EQ(std::get<std::string>(over_raw.items), "[1, 2]");
   EXPECT_EQ(over_raw.item_input, "item");
   EXPECT_EQ(task_of(raw).parallelism_limit, 3);
 
   const model::Pipeline input =
       read(Spec{.task = "parameterIterator: {items: {inputParameter: xs}, itemInput: item}"});
-  EXPECT_EQ(
-      std::get<model::FromParent>(std::get<model::ParameterIterator>(task_of(input).iterator).items)
-          .input,
-      "xs");
+  EXPECT_EQ(std::get<model::FromParent>(
+                std::get<model::ParameterIterator>(*task_of(input).iterator).items)
+                .input,
+            "xs");
 
   const model::Pipeline artifacts =
       read(Spec{.task = "artifactIterator: {items: {inputArtifact: ms}, itemInput: m}"});
-  const auto& over_artifacts = std::get<model::ArtifactIterator>(task_of(artifacts).iterator);
+  const auto& over_artifacts = std::get<model::ArtifactIterator>(*task_of(artifacts).iterator);
   EXPECT_EQ(over_artifacts.items_input, "ms");
   EXPECT_EQ(over_artifacts.item_input, "m");
 }

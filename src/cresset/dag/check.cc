@@ -24,11 +24,11 @@ void note_passed(const model::Component& component,
     to.around.insert(&component);
     for (const auto& [input, source] : task.parameters) to.parameters.insert(input);
     for (const auto& [input, source] : task.artifacts) to.artifacts.insert(input);
-    if (const auto* iterator = std::get_if<model::ParameterIterator>(&task.iterator)) {
+    if (const auto* iterator = task.over_parameters()) {
       to.parameters.insert(iterator->item_input);
       to.looped = true;
     }
-    if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task.iterator)) {
+    if (const auto* iterator = task.over_artifacts()) {
       to.artifacts.insert(iterator->item_input);
       to.looped = true;
     }

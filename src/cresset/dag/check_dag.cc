@@ -33,9 +33,7 @@ int kind_of(ParameterType type) {
   return 4;
 }
 
-bool is_looped(const model::TaskSpec& task) {
-  return !std::holds_alternative<std::monostate>(task.iterator);
-}
+bool is_looped(const model::TaskSpec& task) { return static_cast<bool>(task.iterator); }
 
 template <class Outputs>
 std::string output_help(std::string_view component, std::string_view kind, const Outputs& outputs) {
@@ -81,13 +79,11 @@ class CycleFinder {
  public:
   CycleFinder(Checked& checked, const model::Dag& dag, const Where& tasks)
       : checked_(checked), tasks_(tasks) {
-    std::map<std::string_view, std::size_t> index;
-    for (const auto& [name, task] : dag.tasks) {
-      index.emplace(name, names_.size());
-      names_.push_back(name);
-    }
+    names_.reserve(dag.tasks.size());
+    upstream_.reserve(dag.tasks.size());
+    for (const auto& [name, task] : dag.tasks) names_.push_back(name);
     for (const auto& [name, task] : dag.tasks)
-      upstream_.push_back(indices_of(task, checked.component_of(task), index));
+      upstream_.push_back(indices_of(task, checked.component_of(task)));
     state_.resize(names_.size(), State::kNew);
   }
 
@@ -104,12 +100,13 @@ class CycleFinder {
     std::size_t next = 0;  // of its upstream
   };
 
-  static std::vector<std::size_t> indices_of(const model::TaskSpec& task,
-                                             const model::Component* component,
-                                             const std::map<std::string_view, std::size_t>& index) {
+  [[nodiscard]] std::vector<std::size_t> indices_of(const model::TaskSpec& task,
+                                                    const model::Component* component) const {
     std::vector<std::size_t> out;
     const auto add = [&](std::string_view name) {
-      if (const auto found = index.find(name); found != index.end()) out.push_back(found->second);
+      const auto found = std::ranges::lower_bound(names_, name);
+      if (found != names_.end() && *found == name)
+        out.push_back(static_cast<std::size_t>(found - names_.begin()));
     };
     for (const std::string& name : task.dependent_tasks) add(name);
     for (const auto& [name, source] : task.parameters) {
@@ -159,7 +156,7 @@ class CycleFinder {
     std::size_t count = 0;
     const auto begin = std::ranges::find(path_, first, &Step::task);
     for (auto step = begin; step != path_.end(); ++step) {
-      if (count++ < kShownOnCycle) shown += names_[step->task] + " → ";
+      if (count++ < kShownOnCycle) shown += fmt::format("{} → ", names_[step->task]);
     }
     if (count > kShownOnCycle) shown += fmt::format("{} more → ", count - kShownOnCycle);
     checked_.problems.add(
@@ -170,7 +167,7 @@ class CycleFinder {
 
   Checked& checked_;
   const Where& tasks_;
-  std::vector<std::string> names_;
+  std::vector<std::string_view> names_;  // in their order
   std::vector<std::vector<std::size_t>> upstream_;
   std::vector<State> state_;
   std::vector<Step> path_;

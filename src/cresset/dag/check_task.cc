@@ -57,9 +57,9 @@ class TaskChecker {
     check_condition();
     check_retry();
     check_limit();
-    if (const auto* iterator = std::get_if<model::ParameterIterator>(&task_.iterator))
+    if (const auto* iterator = task_.over_parameters())
       check_loop(*iterator, where_.at("parameterIterator"));
-    if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task_.iterator))
+    if (const auto* iterator = task_.over_artifacts())
       check_loop(*iterator, where_.at("artifactIterator"));
   }
 
@@ -343,18 +343,15 @@ class TaskChecker {
   // ---- Loops ----
 
   [[nodiscard]] bool is_item(std::string_view input) const {
-    if (const auto* iterator = std::get_if<model::ParameterIterator>(&task_.iterator))
-      return iterator->item_input == input;
-    if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task_.iterator))
-      return iterator->item_input == input;
+    if (const auto* iterator = task_.over_parameters()) return iterator->item_input == input;
+    if (const auto* iterator = task_.over_artifacts()) return iterator->item_input == input;
     return false;
   }
 
   // What the loop runs over is not what its component declares under that name, if that is a step.
   [[nodiscard]] bool is_loop_items(std::string_view input) const {
-    if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task_.iterator))
-      return iterator->items_input == input;
-    const auto* iterator = std::get_if<model::ParameterIterator>(&task_.iterator);
+    if (const auto* iterator = task_.over_artifacts()) return iterator->items_input == input;
+    const auto* iterator = task_.over_parameters();
     if (iterator == nullptr) return false;
     const auto* items = std::get_if<model::FromParent>(&iterator->items);
     return items != nullptr && items->input == input;

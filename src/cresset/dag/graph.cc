@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "cresset/dag/launch.h"
@@ -12,22 +11,26 @@ namespace cresset::dag {
 
 namespace {
 
-std::set<std::string> upstream_names(const model::TaskSpec& spec,
-                                     const model::Component& component) {
-  std::set<std::string> names(spec.dependent_tasks.begin(), spec.dependent_tasks.end());
+// In their order, each once.
+std::vector<std::string_view> upstream_names(const model::TaskSpec& spec,
+                                             const model::Component& component) {
+  std::vector<std::string_view> names(spec.dependent_tasks.begin(), spec.dependent_tasks.end());
   for (const auto& [name, source] : spec.parameters) {
-    if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
+    if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.push_back(task->task);
     if (const auto* status = std::get_if<model::FinalStatusOf>(&source.from))
-      names.insert(status->task);
+      names.push_back(status->task);
   }
   for (const auto& [name, source] : spec.artifacts) {
-    if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.insert(task->task);
+    if (const auto* task = std::get_if<model::FromTask>(&source.from)) names.push_back(task->task);
   }
   if (const auto* container = std::get_if<model::Container>(&component.body)) {
     for (const model::NameSource* source : name_sources(container->kubernetes)) {
-      if (const auto* task = std::get_if<model::FromTask>(&source->from)) names.insert(task->task);
+      if (const auto* task = std::get_if<model::FromTask>(&source->from))
+        names.push_back(task->task);
     }
   }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
   return names;
 }
 
@@ -46,7 +49,7 @@ bool is_exit_task(const model::TaskSpec& spec, const model::Dag& dag) {
 }
 
 model::TaskKind kind_of(const model::TaskSpec& spec, const model::Component& component) {
-  if (!std::holds_alternative<std::monostate>(spec.iterator)) return model::TaskKind::kLoop;
+  if (spec.iterator) return model::TaskKind::kLoop;
   if (std::holds_alternative<model::Importer>(component.body)) return model::TaskKind::kImporter;
   if (!std::holds_alternative<model::Dag>(component.body)) return model::TaskKind::kContainer;
   return spec.condition.empty() ? model::TaskKind::kDag : model::TaskKind::kCondition;
@@ -69,9 +72,11 @@ class Compiler {
   Result<std::uint32_t> compile_dag(const model::Dag& dag) {
     GraphDag out;
     out.spec = &dag;
+    out.tasks.reserve(dag.tasks.size());
+    out.index.reserve(dag.tasks.size());
     for (const auto& [name, spec] : dag.tasks) {
       CR_TRY(GraphTask task, compile_task(name, spec, dag));
-      out.index.emplace(name, static_cast<std::uint32_t>(out.tasks.size()));
+      out.index.emplace_back(name, static_cast<std::uint32_t>(out.tasks.size()));
       out.tasks.push_back(std::move(task));
     }
     CR_TRY_VOID(link(out));
@@ -115,16 +120,37 @@ class Compiler {
   }
 
   static Result<void> link(GraphDag& dag) {
+    std::vector<std::uint32_t> upstream;                   // of all tasks, one after the other
+    std::vector<std::size_t> ends;                         // there, of each task's
+    std::vector<std::size_t> followers(dag.tasks.size());  // how many each has
     for (std::uint32_t i = 0; i < dag.tasks.size(); ++i) {
-      for (const std::string& name : upstream_names(*dag.tasks[i].spec, *dag.tasks[i].component)) {
-        const std::uint32_t* producer = dag.find(name);
-        if (producer == nullptr) {
+      for (const std::string_view name :
+           upstream_names(*dag.tasks[i].spec, *dag.tasks[i].component)) {
+        const std::optional<std::uint32_t> producer = dag.find(name);
+        if (!producer) {
           return make_error(Code::kInvalidArgument, "task \"{}\" depends on an unknown task \"{}\"",
                             dag.tasks[i].name, name);
         }
-        dag.tasks[i].upstream.push_back(*producer);
-        dag.tasks[*producer].downstream.push_back(i);
+        upstream.push_back(*producer);
+        ++followers[*producer];
       }
+      ends.push_back(upstream.size());
+    }
+    dag.edges = std::move(upstream);
+    const std::size_t count = dag.edges.size();
+    dag.edges.resize(2 * count);
+    std::size_t begin = 0;
+    std::vector<std::uint32_t*> places;  // for the next follower of each
+    std::uint32_t* place = dag.edges.data() + count;
+    for (std::size_t i = 0; i < dag.tasks.size(); ++i) {
+      dag.tasks[i].upstream = {dag.edges.data() + begin, ends[i] - begin};
+      dag.tasks[i].downstream = {place, followers[i]};
+      begin = ends[i];
+      places.push_back(place);
+      place += followers[i];
+    }
+    for (std::uint32_t i = 0; i < dag.tasks.size(); ++i) {
+      for (const std::uint32_t producer : dag.tasks[i].upstream) *places[producer]++ = i;
     }
     return {};
   }
@@ -162,12 +188,8 @@ class Compiler {
     for (std::uint32_t i = 0; i < order.size(); ++i) place[order[i]] = i;
     std::vector<GraphTask> sorted;
     sorted.reserve(order.size());
-    for (std::uint32_t old : order) {
-      GraphTask& task = dag.tasks[old];
-      for (std::uint32_t& index : task.upstream) index = place[index];
-      for (std::uint32_t& index : task.downstream) index = place[index];
-      sorted.push_back(std::move(task));
-    }
+    for (std::uint32_t old : order) sorted.push_back(std::move(dag.tasks[old]));
+    for (std::uint32_t& index : dag.edges) index = place[index];
     dag.tasks = std::move(sorted);
     for (auto& [name, index] : dag.index) index = place[index];
   }
@@ -179,9 +201,11 @@ class Compiler {
 
 }  // namespace
 
-const std::uint32_t* GraphDag::find(std::string_view task) const {
-  auto it = index.find(task);
-  return it == index.end() ? nullptr : &it->second;
+std::optional<std::uint32_t> GraphDag::find(std::string_view task) const {
+  const auto entry =
+      std::ranges::lower_bound(index, task, {}, [](const auto& e) { return e.first; });
+  if (entry == index.end() || entry->first != task) return std::nullopt;
+  return entry->second;
 }
 
 Result<Graph> compile_graph(const model::Pipeline& pipeline) {

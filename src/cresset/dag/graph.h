@@ -4,7 +4,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cresset/base/result.h"
@@ -19,12 +22,13 @@ namespace cresset::dag {
 inline constexpr std::uint32_t kNoDag = std::numeric_limits<std::uint32_t>::max();
 
 struct GraphTask {
-  std::string name;  // key in its dag
+  std::string_view name;  // key in its dag
   const model::TaskSpec* spec = nullptr;
   const model::Component* component = nullptr;
-  std::uint32_t dag = kNoDag;           // index in Graph::dags when the component is a dag
-  std::vector<std::uint32_t> upstream;  // indices of tasks in the same dag, without repetition
-  std::vector<std::uint32_t> downstream;
+  std::uint32_t dag = kNoDag;  // index in Graph::dags when the component is a dag
+  // Indices of tasks in the same dag, without repetition; they lie in its `edges`.
+  std::span<const std::uint32_t> upstream;
+  std::span<const std::uint32_t> downstream;
   std::optional<text::CelExpression> condition;
   model::TaskKind kind = model::TaskKind::kContainer;  // as views show it
   // Runs when its upstream has ended however it did, and after a cancel too: what dsl.ExitHandler
@@ -32,12 +36,18 @@ struct GraphTask {
   bool exit_task = false;
 };
 
+// Tasks point into it: it can be moved, not copied.
 struct GraphDag {
+  GraphDag() = default;
+  GraphDag(GraphDag&&) = default;
+  GraphDag& operator=(GraphDag&&) = default;
+
   const model::Dag* spec = nullptr;
   std::vector<GraphTask> tasks;  // upstream before downstream
+  std::vector<std::uint32_t> edges;
 
-  [[nodiscard]] const std::uint32_t* find(std::string_view task) const;
-  std::map<std::string, std::uint32_t, std::less<>> index;
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view task) const;
+  std::vector<std::pair<std::string_view, std::uint32_t>> index;  // of tasks, in order of names
 };
 
 struct Graph {

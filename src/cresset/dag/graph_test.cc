@@ -17,7 +17,7 @@ using testing::PipelineBuilder;
 
 std::vector<std::string> order_of(const GraphDag& dag) {
   std::vector<std::string> out;
-  for (const GraphTask& task : dag.tasks) out.push_back(task.name);
+  for (const GraphTask& task : dag.tasks) out.emplace_back(task.name);
   return out;
 }
 
@@ -30,9 +30,9 @@ TEST(Graph, PutsProducersFirstAndTiesByName) {
   const Graph graph = compile_graph(builder.pipeline()).value();
   const GraphDag& root = graph.dags.at(graph.root.dag);
   EXPECT_THAT(order_of(root), ElementsAre("c", "z", "b", "a"));
-  EXPECT_EQ(root.tasks.at(*root.find("a")).upstream, std::vector<std::uint32_t>{*root.find("z")});
-  EXPECT_EQ(root.tasks.at(*root.find("c")).downstream, std::vector<std::uint32_t>{*root.find("b")});
-  EXPECT_EQ(root.find("nobody"), nullptr);
+  EXPECT_THAT(root.tasks.at(*root.find("a")).upstream, ElementsAre(*root.find("z")));
+  EXPECT_THAT(root.tasks.at(*root.find("c")).downstream, ElementsAre(*root.find("b")));
+  EXPECT_EQ(root.find("nobody"), std::nullopt);
 }
 
 TEST(Graph, CountsAnEdgeOnce) {
@@ -78,7 +78,7 @@ TEST(Graph, TellsExitTasksFromThoseThatIgnoreFailures) {
   const Graph graph = compile_graph(builder.pipeline()).value();
   std::vector<std::string> exit_tasks;
   for (const GraphTask& task : graph.dags.at(graph.root.dag).tasks) {
-    if (task.exit_task) exit_tasks.push_back(task.name);
+    if (task.exit_task) exit_tasks.emplace_back(task.name);
   }
   EXPECT_THAT(exit_tasks, ElementsAre("exit", "exit-by-status"));
 }

@@ -51,6 +51,23 @@ ReferenceLookup constant_lookup(const GraphTask& task, const Slots& slots,
   };
 }
 
+bool holds_reference(std::string_view text) { return text.find("{{$") != std::string_view::npos; }
+
+bool has_reference(const Value& value) {
+  if (value.is_string()) return holds_reference(value.as_string());
+  if (value.is_list()) {
+    return std::ranges::any_of(value.as_list(),
+                               [](const Value& item) { return has_reference(item); });
+  }
+  if (!value.is_struct()) return false;
+  return std::ranges::any_of(value.as_struct(), [](const auto& field) {
+    return holds_reference(field.first) || has_reference(field.second);
+  });
+}
+
+// The pipeline outlives all that is resolved from it, and very many tasks would be as many copies.
+ValueRef of_pipeline(const Value& value) { return {ValueRef(), &value}; }
+
 class InputResolver {
  public:
   InputResolver(const GraphTask& task, const Surroundings& around) : task_(task), around_(around) {}
@@ -73,9 +90,11 @@ class InputResolver {
     for (bool with_references : {false, true}) {
       for (const auto& [name, source] : task_.spec->parameters) {
         const auto* constant = std::get_if<model::Constant>(&source.from);
-        if (constant == nullptr ||
-            (text::to_json(constant->value).find("{{$") != std::string::npos) != with_references)
+        if (constant == nullptr || has_reference(constant->value) != with_references) continue;
+        if (!with_references) {
+          set_parameter(name, source, of_pipeline(constant->value));
           continue;
+        }
         auto resolved = resolve_constant(
             constant->value, constant_lookup(task_, out_.slots, around_.context, around_.ordinal));
         if (!resolved) {
@@ -185,13 +204,13 @@ class InputResolver {
   // An omitted optional input arrives as null from the pipeline around; the component's own default
   // stands for it.
   void apply_defaults() {
-    const auto* iterator = std::get_if<model::ParameterIterator>(&task_.spec->iterator);
+    const auto* iterator = task_.spec->over_parameters();
     for (const auto& [name, input] : task_.component->input_parameters) {
       if (iterator != nullptr && iterator->item_input == name) continue;
       ValueRef& slot = out_.slots.parameters[name];
       if (slot && !slot->is_null()) continue;
       if (input.default_value) {
-        slot = std::make_shared<const Value>(*input.default_value);
+        slot = of_pipeline(*input.default_value);
       } else if (!slot) {
         slot = std::make_shared<const Value>();
       }
@@ -225,7 +244,7 @@ class InputResolver {
   // The list that a loop runs over is declared with the type of one item where the component is a
   // single step.
   [[nodiscard]] bool is_loop_items(const std::string& name) const {
-    const auto* iterator = std::get_if<model::ParameterIterator>(&task_.spec->iterator);
+    const auto* iterator = task_.spec->over_parameters();
     if (iterator == nullptr) return false;
     const auto* input = std::get_if<model::FromParent>(&iterator->items);
     return input != nullptr && input->input == name;
@@ -302,7 +321,7 @@ Result<bool> evaluate_condition(const GraphTask& task, const Slots& inputs) {
 Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const RunContext& context,
                              TaskOrdinal ordinal) {
   LoopItems out;
-  if (const auto* iterator = std::get_if<model::ArtifactIterator>(&task.spec->iterator)) {
+  if (const auto* iterator = task.spec->over_artifacts()) {
     out.item_input = iterator->item_input;
     out.artifacts = true;
     auto it = inputs.artifacts.find(iterator->items_input);
@@ -312,7 +331,7 @@ Result<LoopItems> loop_items(const GraphTask& task, const Slots& inputs, const R
     }
     return out;
   }
-  const auto& iterator = std::get<model::ParameterIterator>(task.spec->iterator);
+  const auto& iterator = *task.spec->over_parameters();
   out.item_input = iterator.item_input;
   Value items;
   if (const auto* raw = std::get_if<std::string>(&iterator.items)) {

@@ -222,10 +222,10 @@ class Plan {
   [[nodiscard]] Counts counts() const;
 
   [[nodiscard]] model::RunView view() const;
-  [[nodiscard]] model::TaskView view(TaskOrdinal task) const;
-
   // The same without its tasks, which are most of it.
   [[nodiscard]] model::RunView summary() const;
+  [[nodiscard]] model::TaskView view(TaskOrdinal task) const;
+
  private:
   class Impl;
   explicit Plan(std::unique_ptr<Impl> impl);

@@ -58,8 +58,8 @@ bool Plan::Impl::is_leaf(const Node& node) const {
 }
 
 const model::RetryPolicy* Plan::Impl::retry_policy(const Node& node) const {
-  if (is_loop(node) || node.task->spec == nullptr || !node.task->spec->retry) return nullptr;
-  return &*node.task->spec->retry;
+  if (is_loop(node) || node.task->spec == nullptr) return nullptr;
+  return node.task->spec->retry.get();
 }
 
 std::optional<Duration> Plan::Impl::deadline(const Node& node) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <compare>
 #include <cstdint>
 #include <deque>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cresset/base/rare.h"
 #include "cresset/dag/graph.h"
 #include "cresset/dag/inputs.h"
 #include "cresset/dag/plan.h"
@@ -37,30 +39,6 @@ enum class Phase : std::uint8_t {
   kRetryWait,  // until its timer fires
   kInside,     // a group whose tasks are under way
   kEnded,
-};
-
-// An optional for what few have: one that is empty takes no more room than a pointer.
-template <class T>
-class Rare {
- public:
-  Rare& operator=(T value) {
-    value_ = std::make_unique<T>(std::move(value));
-    return *this;
-  }
-  void reset() { value_.reset(); }
-  explicit operator bool() const { return value_ != nullptr; }
-  const T& operator*() const { return *value_; }
-  const T* operator->() const { return value_.get(); }
-  T& make() {
-    if (value_ == nullptr) value_ = std::make_unique<T>();
-    return *value_;
-  }
-  [[nodiscard]] std::optional<T> copy() const {
-    return value_ == nullptr ? std::nullopt : std::optional<T>(*value_);
-  }
-
- private:
-  std::unique_ptr<T> value_;
 };
 
 // How far a loop has come that was entered.
@@ -148,7 +126,6 @@ struct Scope {
 
   [[nodiscard]] NodeId node(std::uint32_t index) const { return first + index; }
   [[nodiscard]] auto nodes() const {
-  model::RunView summary() const;
     return std::views::iota(first, first + static_cast<NodeId>(dag->tasks.size()));
   }
 };
@@ -171,6 +148,7 @@ class Plan::Impl {
   std::vector<std::pair<NodeId, std::uint32_t>> live_attempts() const;
   Counts counts() const;
   model::RunView view() const;
+  model::RunView summary() const;
   model::TaskView view_task(NodeId id) const;
 
   model::State run_state() const { return run_state_; }
@@ -267,7 +245,10 @@ class Plan::Impl {
   std::shared_ptr<const model::Pipeline> pipeline_;
   Graph graph_;
   RunContext context_;
-  std::deque<Node> nodes_;  // addresses stay
+  // Addresses stay. The standard one would take a block for each node.
+  boost::container::deque<Node, void,
+                          boost::container::deque_options_t<boost::container::block_size<64>>>
+      nodes_;
   std::deque<Scope> scopes_;
   NodeId root_ = 0;
 

@@ -122,8 +122,8 @@ void Plan::Impl::add_platform_values(const Scope& scope, LeafTask& out) const {
         out.dag_inputs.emplace(parent->input, *it->second);
     }
     const auto* from = std::get_if<model::FromTask>(&source->from);
-    const std::uint32_t* index = from == nullptr ? nullptr : scope.dag->find(from->task);
-    if (index == nullptr) continue;
+    const auto index = from == nullptr ? std::nullopt : scope.dag->find(from->task);
+    if (!index) continue;
     const auto& outputs = nodes_[scope.node(*index)].outputs.parameters;
     if (const auto it = outputs.find(from->output); it != outputs.end())
       out.neighbour_outputs[from->task].emplace(from->output, *it->second);

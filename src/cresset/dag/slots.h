@@ -13,7 +13,8 @@ using ValueRef = std::shared_ptr<const Value>;
 using ArtifactsRef = std::shared_ptr<const std::vector<model::Artifact>>;
 
 // Bindings whose values are shared: a list that is handed to each of its own iterations exists
-// once. Flat, because a run may have a million of them with a name or two each.
+// once, and the pipeline's own constants are referred to where they stand. Flat, because a run may
+// have a million of them with a name or two each.
 struct Slots {
   boost::container::flat_map<std::string, ValueRef, std::less<>> parameters;
   boost::container::flat_map<std::string, ArtifactsRef, std::less<>> artifacts;

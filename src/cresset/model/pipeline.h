@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "cresset/base/rare.h"
 #include "cresset/base/time.h"
 #include "cresset/base/value.h"
 
@@ -110,7 +111,7 @@ struct ArtifactIterator {
   std::string items_input;  // the task's own artifact input, a list
   std::string item_input;
 };
-using Iterator = std::variant<std::monostate, ParameterIterator, ArtifactIterator>;
+using Iterator = std::variant<ParameterIterator, ArtifactIterator>;
 
 enum class TriggerStrategy {
   kAllUpstreamSucceeded,
@@ -138,9 +139,17 @@ struct TaskSpec {
   Caching caching;
   std::string condition;  // CEL over the executor input; empty = always
   TriggerStrategy strategy = TriggerStrategy::kAllUpstreamSucceeded;
-  Iterator iterator;
+  Rare<Iterator> iterator;             // of a loop
   std::int64_t parallelism_limit = 0;  // of the iterator; 0 = none
-  std::optional<RetryPolicy> retry;
+  Rare<RetryPolicy> retry;
+
+  // The iterator, where it is one of that kind.
+  [[nodiscard]] const ParameterIterator* over_parameters() const {
+    return iterator ? std::get_if<ParameterIterator>(&*iterator) : nullptr;
+  }
+  [[nodiscard]] const ArtifactIterator* over_artifacts() const {
+    return iterator ? std::get_if<ArtifactIterator>(&*iterator) : nullptr;
+  }
 };
 
 struct DagOutputParameter {
