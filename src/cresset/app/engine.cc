@@ -61,10 +61,12 @@ Result<void> Engine::run(RunObserver& observer, Interrupts& interrupts) {
 // The executor tells of attempts in the order in which it is asked about them, and after a restart
 // of many at once.
 void Engine::take_in_order(std::vector<Steps::TimedEvent> events) {
-  std::multimap<WallTime, Steps::TimedEvent> by_time;
-  for (Steps::TimedEvent& item : events)
-    by_time.emplace(item.at.value_or(WallTime::max()), std::move(item));
-  for (auto& [at, item] : by_time) inbox_.push_back({std::move(item)});
+  std::vector<std::pair<WallTime, std::size_t>> order;
+  order.reserve(events.size());
+  for (const Steps::TimedEvent& item : events)
+    order.emplace_back(item.at.value_or(WallTime::max()), order.size());
+  std::ranges::sort(order);
+  for (const auto& [at, index] : order) inbox_.push_back({std::move(events[index])});
 }
 
 void Engine::tell_inbox(dag::Event event, std::uint64_t command) {

@@ -22,35 +22,35 @@ struct Encoder {
   Value operator()(const dag::CacheMissed& e) const { return event("cache_missed", e.task); }
   Value operator()(const dag::CacheHit& e) const {
     Value out = event("cache_hit", e.task);
-    out["from"] = e.from.str();
-    if (e.from_task) out["from_task"] = *e.from_task;
-    out["outputs"] = codec::encode(e.outputs, home);
+    add("from", e.from.str(), out);
+    if (e.from_task) add("from_task", *e.from_task, out);
+    add("outputs", codec::encode(e.outputs, home), out);
     return out;
   }
   Value operator()(const dag::AttemptRunning& e) const {
     Value out = event("running", e.task, e.attempt);
-    if (!e.notices.empty()) out["notices"] = Value::List(e.notices.begin(), e.notices.end());
+    if (!e.notices.empty()) add("notices", Value::List(e.notices.begin(), e.notices.end()), out);
     return out;
   }
   Value operator()(const dag::AttemptSucceeded& e) const {
     Value out = event("succeeded", e.task, e.attempt);
-    out["outputs"] = codec::encode(e.outputs, home);
+    add("outputs", codec::encode(e.outputs, home), out);
     add_known_at(e.known_at, out);
     return out;
   }
   Value operator()(const dag::AttemptFailed& e) const {
     Value out = event("failed", e.task, e.attempt);
-    out["message"] = e.failure.message;
-    out["log_tail"] = e.failure.log_tail;
-    if (e.lost) out["lost"] = true;
-    if (e.permanent) out["permanent"] = true;
+    add("message", e.failure.message, out);
+    add("log_tail", e.failure.log_tail, out);
+    if (e.lost) add("lost", true, out);
+    if (e.permanent) add("permanent", true, out);
     add_known_at(e.known_at, out);
     return out;
   }
   Value operator()(const dag::TimerFired& e) const {
     Value out = event("timer", e.timer.task, e.timer.attempt);
     for (const auto& [kind, name] : kTimers) {
-      if (kind == e.timer.kind) out["timer"] = name;
+      if (kind == e.timer.kind) add("timer", name, out);
     }
     return out;
   }
@@ -59,17 +59,27 @@ struct Encoder {
   Value operator()(const dag::RetryAsked&) const { return event("retry"); }
 
   static void add_known_at(const std::optional<WallTime>& at, Value& out) {
-    if (at) out["known_at"] = at->time_since_epoch().count();
+    if (at) add("known_at", at->time_since_epoch().count(), out);
   }
-  static Value event(std::string_view name) { return Value::make_struct({{"event", name}}); }
+  // Each name once: there is no need to look for it.
+  static void add(std::string_view name, Value value, Value& out) {
+    out.as_struct().append(std::string(name), std::move(value));
+  }
+  static Value event(std::string_view name) {
+    constexpr std::size_t kFieldsMost = 8;
+    Value::Struct fields;
+    fields.reserve(kFieldsMost);
+    fields.append("event", name);
+    return fields;
+  }
   static Value event(std::string_view name, std::uint32_t task) {
     Value out = event(name);
-    out["task"] = task;
+    add("task", task, out);
     return out;
   }
   static Value event(std::string_view name, std::uint32_t task, std::uint32_t attempt) {
     Value out = event(name, task);
-    out["attempt"] = attempt;
+    add("attempt", attempt, out);
     return out;
   }
 };

@@ -102,17 +102,15 @@ model::AttemptId Steps::attempt_id(const Work& work) const {
 // ---- Cache ----
 
 void Steps::look_up(dag::TaskOrdinal task) {
-  auto work = std::make_unique<Work>();
-  work->serial = next_work_++;
-  work->leaf = plan_.leaf(task);
+  dag::LeafTask leaf = plan_.leaf(task);
   auto miss = [this, task] { harvest_.events.push_back({dag::CacheMissed{task}}); };
-  auto key = cache_key(work->leaf);
+  auto key = cache_key(leaf);
   if (!key) return miss();
   keys_[task] = *key;
   auto found = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
   if (!found) {
-    harvest_.notices.push_back(fmt::format("the cache could not be read, {} runs: {}",
-                                           work->leaf.path, found.error().text()));
+    harvest_.notices.push_back(
+        fmt::format("the cache could not be read, {} runs: {}", leaf.path, found.error().text()));
     return miss();
   }
   if (!*found) return miss();
@@ -122,12 +120,20 @@ void Steps::look_up(dag::TaskOrdinal task) {
           {.depth = 200, .bytes = std::size_t{1} << 30, .values = std::size_t{1} << 30})
           .and_then([this](Value value) { return codec::decode_bindings(value, home_.root()); });
   if (!decoded) return miss();
+  std::vector<std::string> paths = dag::artifact_paths(*decoded);
+  if (paths.empty()) {
+    keys_.erase(task);
+    harvest_.events.push_back(
+        {dag::CacheHit{task, *std::move(decoded), (*found)->run, (*found)->task}});
+    return;
+  }
+  auto work = std::make_unique<Work>();
+  work->serial = next_work_++;
+  work->leaf = std::move(leaf);
   work->outputs = *std::move(decoded);
   work->hit_from = (*found)->run;
   work->hit_task = (*found)->task;
   Work& stored = *(works_[task] = std::move(work));
-  std::vector<std::string> paths = dag::artifact_paths(stored.outputs);
-  if (paths.empty()) return verify(stored, ports::Digests{});
   submit(stored, ports::DigestPaths{std::move(paths), false}, &Steps::verify);
 }
 
