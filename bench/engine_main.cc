@@ -9,11 +9,13 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "bench/engine_bench.h"
+#include "cresset/base/check.h"
 
 namespace cresset::bench {
 
@@ -23,10 +25,15 @@ double seconds_since(TimePoint start, TimePoint now) {
   return std::chrono::duration<double>(now - start).count();
 }
 
+// Not that of getrusage(2), in which the process that began this one counts too.
 long peak_kib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
+  std::ifstream status("/proc/self/status");
+  long peak = 0;
+  for (std::string word; peak == 0 && status >> word;) {
+    if (word == "VmHWM:") status >> peak;
+  }
+  CHECK(peak > 0);
+  return peak;
 }
 
 double processor_seconds() {
