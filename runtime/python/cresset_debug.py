@@ -24,7 +24,13 @@ class _Debugged:
         self.__globals__ = getattr(function, "__globals__", {})
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
-        return self._debugger.runcall(self._function, *positional, **named)
+        result = self._debugger.runcall(self._function, *positional, **named)
+        if self._debugger.was_left:  # type: ignore[attr-defined]
+            # runcall() takes that for an end without a result.
+            from bdb import BdbQuit
+
+            raise BdbQuit
+        return result
 
 
 def _debug_functions(debugger: Pdb) -> None:
@@ -45,7 +51,14 @@ def main() -> int:
     from kfp.dsl import executor_main
     from kfp.dsl._errors import ContractError
 
-    debugger = Pdb()
+    class Debugger(Pdb):
+        was_left = False
+
+        def set_quit(self) -> None:
+            super().set_quit()
+            self.was_left = True
+
+    debugger = Debugger()
     _debug_functions(debugger)
     options = executor_main._parse(sys.argv[1:])
     try:

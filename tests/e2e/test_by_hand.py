@@ -78,7 +78,8 @@ def test_another_value_and_a_good_end(cresset, failed):
 
 
 def test_quit_at_once(cresset, failed):
-    by_hand(cresset, "divide", "--pdb", typed="quit\n", status=1)
+    text = by_hand(cresset, "divide", "--pdb", typed="quit\n", status=1)
+    assert "error" not in text
 
 
 def test_a_shell_in_its_place(cresset, failed):

@@ -56,7 +56,7 @@ def test_stands_where_an_exception_left_the_function(tmp_path):
 def test_quit_ends_it(tmp_path):
     status, text = debug(tmp_path, "quit\n", a=4)
     assert status == 1
-    assert "Traceback" not in text
+    assert "Traceback" not in text and "error" not in text
 
 
 def test_what_is_not_the_functions_fault_opens_no_debugger(tmp_path):
