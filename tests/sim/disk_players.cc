@@ -135,7 +135,7 @@ Result<void> Players::carry_out(Player& player, const Call& call, Expected& afte
       after.runs[call.run] = {};
       tokens_.erase(call.run);  // another run, which has had the id of one that was removed
       return player.store->create_run(record_of(call.run, model::State::kPending),
-                                      {"f", "spec of " + call.run, Value::make_struct()});
+                                      {"of " + call.run, "shared", Value::make_struct()});
     case Call::Kind::kAcquire: {
       CR_TRY(std::unique_ptr<ports::Lease> lease, player.store->acquire(run));
       if (!disk_.dead(player.id)) {
@@ -213,9 +213,9 @@ Result<Expected> Players::look(ports::MetadataStore& store) {
   for (const ports::RunRecord& record : records) {
     Expected::Run& run = there.runs[record.id.str()];
     run.state = model::to_string(record.state);
-    CR_TRY_VOID(store.definition(record.id));
+    CR_TRY(const ports::StoredDefinition definition, store.definition(record.id));
     CR_TRY(const std::string spec, store.spec(record.id));
-    if (spec != "spec of " + record.id.str())
+    if (definition.file_name != "of " + record.id.str() || spec != "shared")
       throw BrokenPromise("the definition of " + record.id.str() + " is another one");
     CR_TRY(const std::vector<ports::StoredEvent> events, store.events(record.id, 0));
     for (const ports::StoredEvent& event : events) {
@@ -244,8 +244,11 @@ void Players::check_file(ProcessId process) {
     *static_cast<std::string*>(out) += values[0];
     return 0;
   };
-  const int rc = sqlite3_exec(database, "PRAGMA integrity_check; PRAGMA foreign_key_check", keep,
-                              &answer, nullptr);
+  const int rc = sqlite3_exec(
+      database,
+      "PRAGMA integrity_check; PRAGMA foreign_key_check; SELECT 'a spec of no run' FROM spec "
+      "WHERE number NOT IN (SELECT spec_number FROM definition)",
+      keep, &answer, nullptr);
   sqlite3_close(database);
   if (rc != SQLITE_OK || answer != "ok")
     throw BrokenPromise(fmt::format("integrity_check: {} ({})", answer, rc));

@@ -44,6 +44,21 @@ TEST(Doctor, ARunThatEndsWhileItIsLookedAtIsWell) {
   EXPECT_TRUE(ended);
 }
 
+// That the disk could not be read says nothing against the run.
+TEST(Doctor, ARunWhoseTextCannotBeReadNowIsNotGivenUp) {
+  EngineWorld world;
+  EngineProcess creator(world);
+  const model::RunId run = creator.create(kSmallPipeline);
+  EngineProcess process(world);
+  process.store.before_spec = [] {
+    return Result<void>(make_error(Code::kDataLoss, "a disk error"));
+  };
+  EXPECT_EQ(process.service.view(run).error().reason, "");
+  EXPECT_FALSE(process.service.remove(run));
+  process.store.before_spec = [] { return Result<void>(); };
+  EXPECT_EQ(process.service.view(run)->state, model::State::kPending);
+}
+
 // Tasks that are entered while the run is read stand in no plan that was made before.
 TEST(Doctor, WhatIsAddedToARunWhileItIsLookedAtIsLeftOut) {
   EngineWorld world;

@@ -78,9 +78,6 @@ void Engine::apply_inbox() {
   if (inbox_.empty()) return;
   if (commit_.events.empty()) commit_due_ = ports_.clock.now() + kCommitDelay;
   const WallTime now = run_now();
-  // Each event may be followed by look-ups.
-  std::unique_ptr<ports::ReadScope> together;
-  if (inbox_.size() > 1) together = ports_.steps.store.read_together();
   // One that changed very many tasks is committed and told before another may change them again.
   while (!inbox_.empty() && many_changes_.empty()) {
     News news = std::move(inbox_.front());
@@ -89,6 +86,13 @@ void Engine::apply_inbox() {
     if (at < now) note_known(news.what.event, now);
     apply(std::move(news), at);
   }
+  reading_.reset();
+}
+
+// One moment's may be very many.
+void Engine::look_up(dag::TaskOrdinal task) {
+  if (reading_ == nullptr) reading_ = ports_.steps.store.read_together();
+  steps_.look_up(task);
 }
 
 // A run's time never goes back, whatever is done to the calendar: while that is behind, it stands
@@ -144,7 +148,7 @@ void Engine::apply(News news, WallTime at) {
   for (dag::Effect& effect : result.effects) {
     // What only looks need not wait for a commit: whoever takes over looks again.
     if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect)) {
-      steps_.look_up(look_up->task);
+      this->look_up(look_up->task);
     } else {
       effects_.push_back(std::move(effect));
     }
@@ -169,11 +173,12 @@ void Engine::forget_what_ended() {
 
 void Engine::dispatch() {
   for (const dag::Effect& effect : std::exchange(effects_, {})) carry_out(effect);
+  reading_.reset();
 }
 
 void Engine::carry_out(const dag::Effect& effect) {
   if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect))
-    return steps_.look_up(look_up->task);
+    return this->look_up(look_up->task);
   if (const auto* start = std::get_if<dag::StartAttempt>(&effect)) {
     return steps_.start(start->task, start->attempt, start->adopt_only);
   }

@@ -59,6 +59,7 @@ class Engine {
   void tell_inbox(dag::Event event, std::uint64_t command = 0);
   void apply(News news, WallTime at);
   [[nodiscard]] WallTime run_now() const;
+  void look_up(dag::TaskOrdinal task);
   void forget_what_ended();
   void dispatch();
   void carry_out(const dag::Effect& effect);
@@ -83,6 +84,7 @@ class Engine {
   // What happened and was not applied yet. What belongs to an event waits with it: nothing of it is
   // stored, answered or forgotten before.
   std::deque<News> inbox_;
+  std::unique_ptr<ports::ReadScope> reading_;  // while what follows from events is looked up
   // What was applied and is not committed yet, and what follows from it.
   ports::Commit commit_;
   TimePoint commit_due_{};

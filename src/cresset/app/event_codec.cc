@@ -23,7 +23,10 @@ struct Encoder {
   Value operator()(const dag::CacheHit& e) const {
     Value out = event("cache_hit", e.task);
     add("from", e.from.str(), out);
-    if (e.from_task) add("from_task", *e.from_task, out);
+    if (e.source) {
+      add("from_task", e.source->task, out);
+      add("key", e.source->key, out);
+    }
     add("outputs", codec::encode(e.outputs, home), out);
     return out;
   }
@@ -101,7 +104,9 @@ class Decoder {
       CR_TRY(std::string from, text("from"));
       dag::CacheHit hit{task, std::move(found), model::RunId(std::move(from))};
       if (value_.find("from_task") != nullptr) {
-        CR_TRY(hit.from_task, number("from_task"));
+        CR_TRY(const std::uint32_t source, number("from_task"));
+        CR_TRY(std::string key, text("key"));
+        hit.source = dag::CacheHit::Source{source, std::move(key)};
       }
       return dag::Event(std::move(hit));
     }

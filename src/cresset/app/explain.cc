@@ -89,16 +89,20 @@ Result<Explanation> RunService::explain(const model::RunId& run, const std::stri
 // of their own.
 Result<void> RunService::explain_hit(const model::RunId& run, const dag::CacheHit& hit,
                                      Explanation& out) {
-  out.compared_with = hit.from;
   out.verdict = fmt::format("cached: everything it depends on is as in run {}", hit.from.str());
-  auto source = hit.from_task ? ports_.store.step(hit.from, *hit.from_task)
-                              : ports_.store.step(run, hit.task);
-  if (!source && source.error().code == Code::kNotFound) {
+  auto step =
+      hit.source ? ports_.store.step(hit.from, hit.source->task) : ports_.store.step(run, hit.task);
+  if (!step && step.error().code == Code::kNotFound) {
     out.verdict += ", which has been removed since";
     return {};
   }
-  if (!source) return std::move(source).error();
-  if (*source) out.ingredients = compare((*source)->parts, nullptr);
+  if (!step) return std::move(step).error();
+  out.compared_with = hit.from;
+  if (*step && (!hit.source || (*step)->key == hit.source->key)) {
+    out.ingredients = compare((*step)->parts, nullptr);
+  } else {
+    out.verdict += ", which has run it again since";
+  }
   return {};
 }
 
@@ -139,13 +143,14 @@ Result<void> RunService::explain_cache(const Loaded& loaded, dag::TaskOrdinal ta
   if (!loaded.options.use_cache) {
     out.verdict = "ran: the run was started with --no-cache";
   } else if (!previous) {
-    out.verdict = "ran: no earlier run of this pipeline that is stored has run this task";
+    out.verdict = "ran: no earlier run of this pipeline that is stored has run this task itself";
   } else if (!differences.empty()) {
     out.verdict = fmt::format("ran: {} {} from {}", fmt::join(differences, ", "),
                               differences.size() == 1 ? "differs" : "differ", stamp(*previous));
   } else if (!previous->step.reusable) {
     out.verdict =
-        fmt::format("ran: it did not succeed, or was cached itself, in {}", stamp(*previous));
+        fmt::format("ran: what it gave in {} is not to be taken (it failed, or was lost since)",
+                    stamp(*previous));
   } else {
     out.verdict =
         fmt::format("ran: what it made in {} was gone or changed, or that run had not ended yet",

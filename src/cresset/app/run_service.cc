@@ -174,12 +174,8 @@ Result<RunService::Loaded> RunService::load(const model::RunId& run) {
     CR_TRY_VOID(ports_.store.find_run(run));  // unless it was removed meanwhile
     return damaged(run, "its pipeline is not stored");
   }
-  auto pipeline = read_stored(run, *definition);
-  if (!pipeline) {
-    if (pipeline.error().code != Code::kDataLoss) return std::move(pipeline).error();
-    return damaged(run, pipeline.error().text());
-  }
-  if (auto planned = make_plan(*std::move(pipeline), definition->options, out); !planned)
+  CR_TRY(std::shared_ptr<const model::Pipeline> pipeline, read_stored(run, *definition));
+  if (auto planned = make_plan(std::move(pipeline), definition->options, out); !planned)
     return damaged(run, planned.error().text());
   CR_TRY_VOID(catch_up(out));
   return out;
@@ -189,9 +185,11 @@ Result<std::shared_ptr<const model::Pipeline>> RunService::read_stored(
     const model::RunId& run, const ports::StoredDefinition& definition) {
   if (last_read_.digest != definition.spec_digest || last_read_.file_name != definition.file_name) {
     CR_TRY(const std::string spec, ports_.store.spec(run));
+    // It would be that of other runs too.
+    if (sha256_hex(spec) != definition.spec_digest)
+      return damaged(run, "its pipeline is not the one that was stored");
     auto read = codec::read_pipeline(spec, definition.file_name);
-    if (!read.pipeline)
-      return make_error(Code::kDataLoss, "the stored pipeline of the run cannot be read any more");
+    if (!read.pipeline) return damaged(run, "its stored pipeline cannot be read any more");
     last_read_ = {definition.file_name, definition.spec_digest,
                   std::make_shared<const model::Pipeline>(*std::move(read.pipeline))};
   }

@@ -80,7 +80,7 @@ struct Steps::Work {
   std::optional<WallTime> ended_at;
   model::Bindings outputs;
   model::RunId hit_from;
-  dag::TaskOrdinal hit_task = 0;
+  dag::CacheHit::Source hit_source;
 };
 
 Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir,
@@ -103,10 +103,13 @@ model::AttemptId Steps::attempt_id(const Work& work) const {
 
 void Steps::look_up(dag::TaskOrdinal task) {
   dag::LeafTask leaf = plan_.leaf(task);
-  auto miss = [this, task] { harvest_.events.push_back({dag::CacheMissed{task}}); };
   auto key = cache_key(leaf);
+  // It is kept for the record of what runs instead.
+  auto miss = [&] {
+    if (key) keys_[task] = *std::move(key);
+    harvest_.events.push_back({dag::CacheMissed{task}});
+  };
   if (!key) return miss();
-  keys_[task] = *key;
   auto found = ports_.store.find_step(plan_.pipeline().name, key->key, plan_.context().id);
   if (!found) {
     harvest_.notices.push_back(
@@ -122,9 +125,8 @@ void Steps::look_up(dag::TaskOrdinal task) {
   if (!decoded) return miss();
   std::vector<std::string> paths = dag::artifact_paths(*decoded);
   if (paths.empty()) {
-    keys_.erase(task);
-    harvest_.events.push_back(
-        {dag::CacheHit{task, *std::move(decoded), (*found)->run, (*found)->task}});
+    harvest_.events.push_back({dag::CacheHit{task, *std::move(decoded), (*found)->run,
+                                             dag::CacheHit::Source{(*found)->task, key->key}}});
     return;
   }
   auto work = std::make_unique<Work>();
@@ -132,7 +134,8 @@ void Steps::look_up(dag::TaskOrdinal task) {
   work->leaf = std::move(leaf);
   work->outputs = *std::move(decoded);
   work->hit_from = (*found)->run;
-  work->hit_task = (*found)->task;
+  work->hit_source = {(*found)->task, key->key};
+  keys_[task] = *std::move(key);
   Work& stored = *(works_[task] = std::move(work));
   submit(stored, ports::DigestPaths{std::move(paths), false}, &Steps::verify);
 }
@@ -148,8 +151,8 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
     return finish(work, dag::CacheMissed{work.leaf.ordinal});
   }
   keys_.erase(work.leaf.ordinal);
-  finish(work,
-         dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from, work.hit_task});
+  finish(work, dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from,
+                             std::move(work.hit_source)});
 }
 
 const Steps::Known& Steps::known(const model::Component& component) {

@@ -76,6 +76,8 @@ Result<void> tell_of_cached(app::RunService& service, const dag::Plan& plan,
     session.terminal.err(
         fmt::format("note: {} was taken from run {}, and printed there: `cresset logs {} {}`\n",
                     cached.front(), source, source, cached.front()));
+  } else {
+    session.terminal.err(fmt::format("note: {}: {}\n", cached.front(), told.verdict));
   }
   return {};
 }

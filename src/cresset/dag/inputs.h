@@ -32,6 +32,7 @@ struct ResolvedInputs {
   std::optional<std::string> fail;
 };
 
+// What is resolved may refer into the pipeline, and is of no use without it.
 ResolvedInputs resolve_inputs(const GraphTask& task, const Surroundings& around);
 
 // kFailedPrecondition with the reason when the expression cannot be evaluated or gives no boolean.

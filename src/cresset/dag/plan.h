@@ -47,8 +47,14 @@ struct CacheHit {
   TaskOrdinal task;
   model::Bindings outputs;
   model::RunId from;
-  // The ordinal there of the step that made them: for those who ask. Older homes do not know it.
-  std::optional<TaskOrdinal> from_task = {};
+  // The step there that made them, and the key by which it was found: for those who ask. Older
+  // homes do not know it.
+  struct Source {
+    TaskOrdinal task = 0;
+    std::string key;
+    bool operator==(const Source&) const = default;
+  };
+  std::optional<Source> source = {};
 };
 struct AttemptRunning {
   TaskOrdinal task;

@@ -444,6 +444,24 @@ TEST(Plan, AnExitTaskRunsWhenItsBodyWasSkipped) {
 
 // ---- Cache ----
 
+TEST(Plan, ItsSummaryIsItsViewWithoutTasks) {
+  PipelineBuilder builder;
+  builder.root().add("a");
+  PlanDriver run(builder.build());
+  run.submit();
+  const model::RunView view = run.plan().view();
+  EXPECT_EQ(view.tasks.size(), 1u);
+  const model::RunView summary = run.plan().summary();
+  EXPECT_THAT(summary.tasks, IsEmpty());
+  EXPECT_EQ(summary.state, model::State::kRunning);
+  EXPECT_EQ(summary.id, view.id);
+  EXPECT_EQ(summary.name, view.name);
+  EXPECT_EQ(summary.state, view.state);
+  EXPECT_EQ(summary.started_at, view.started_at);
+  EXPECT_EQ(summary.finished_at, view.finished_at);
+  EXPECT_EQ(summary.outputs, view.outputs);
+}
+
 TEST(Plan, ACacheHitIsASuccessWithoutAnAttempt) {
   PipelineBuilder builder;
   builder.root().add("a").cached();

@@ -100,8 +100,9 @@ class RemovalHold {
   virtual ~RemovalHold() = default;
 };
 
-// While it lives, the store that gave it reads from one moment of the database, and many reads cost
-// less than each alone. Nothing is to be written through that store meanwhile.
+// While it lives, many reads through the store that gave it cost less than each alone, and may all
+// be of one moment, without what others commit meanwhile. Nothing is to be written through that
+// store, and no other scope begun.
 class ReadScope {
  public:
   virtual ~ReadScope() = default;
@@ -146,7 +147,7 @@ class MetadataStore {
   virtual Result<std::vector<RunRecord>> list_runs() = 0;  // newest first
   virtual Result<RunRecord> find_run(const model::RunId& run) = 0;
   virtual Result<StoredDefinition> definition(const model::RunId& run) = 0;
-  // kDataLoss when it is not the text that was stored.
+  // As it is now: whether it is what was stored, its digest tells.
   virtual Result<std::string> spec(const model::RunId& run) = 0;
   virtual Result<std::vector<StoredEvent>> events(const model::RunId& run,
                                                   std::uint64_t after_seq) = 0;
@@ -161,7 +162,7 @@ class MetadataStore {
   // Waits for a hold of another process to end.
   virtual Result<std::unique_ptr<RemovalHold>> hold_removals() = 0;
 
-  // A matter of speed: where none can be had, reads are as without one.
+  // Always gives one; where the database is not well, it is the reads that tell.
   virtual std::unique_ptr<ReadScope> read_together() = 0;
   // Newest reusable step of that pipeline with that key from a finished run other than `except`.
   virtual Result<std::optional<ReusableStep>> find_step(const std::string& pipeline,

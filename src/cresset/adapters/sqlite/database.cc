@@ -270,6 +270,7 @@ Result<std::int64_t> Database::query_integer(const char* sql) {
 }
 
 Result<Transaction> Transaction::begin(Database& database) {
+  CHECK(!database.in_transaction());
   CR_TRY_VOID(database.check_writable());
   for (bool settled = false;; settled = true) {
     CR_TRY_VOID(database.execute("BEGIN IMMEDIATE"));

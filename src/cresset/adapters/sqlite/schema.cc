@@ -88,26 +88,28 @@ INSERT INTO artifact_use (user, source)
 PRAGMA user_version = 2;
 )sql",
     // Each text once, however many runs have it; and keys, which differ in their first bytes,
-    // before what many of them share. sha256() is ours.
+    // before what many of them share. sha256() is ours. Rows of no run, which somebody else has
+    // left, stay behind.
     R"sql(
 CREATE TABLE spec (
   number INTEGER PRIMARY KEY,
   digest TEXT NOT NULL UNIQUE,
   text TEXT NOT NULL
 ) STRICT;
-INSERT OR IGNORE INTO spec (digest, text) SELECT sha256(spec), spec FROM definition ORDER BY run;
+INSERT OR IGNORE INTO spec (digest, text)
+  SELECT sha256(spec), spec FROM definition WHERE run IN (SELECT number FROM run) ORDER BY run;
 CREATE TABLE new_definition (
   run INTEGER PRIMARY KEY REFERENCES run (number) ON DELETE CASCADE,
   file_name TEXT NOT NULL,
-  spec INTEGER NOT NULL REFERENCES spec (number),
+  spec_number INTEGER NOT NULL REFERENCES spec (number),
   options TEXT NOT NULL
 ) STRICT;
 INSERT INTO new_definition
   SELECT run, file_name, (SELECT number FROM spec WHERE digest = sha256(definition.spec)), options
-  FROM definition;
+  FROM definition WHERE run IN (SELECT number FROM run);
 DROP TABLE definition;
 ALTER TABLE new_definition RENAME TO definition;
-CREATE INDEX definition_by_spec ON definition (spec);
+CREATE INDEX definition_by_spec ON definition (spec_number);
 
 DROP INDEX step_by_key;
 CREATE INDEX step_by_key ON step (key, pipeline, run) WHERE reusable = 1 AND key <> '';

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -150,7 +149,8 @@ Error unfinished(const model::RunId& run) {
   return error;
 }
 
-// The number of that text, which many runs may have. Inside the caller's transaction.
+// The number of that text, which many runs may have. Inside the caller's transaction. One that is
+// there is not read: it may be large.
 Result<std::int64_t> store_spec(Database& database, const std::string& text) {
   const std::string digest = sha256_hex(text);
   {
@@ -304,22 +304,15 @@ Result<void> SqliteStore::remove_run(const model::RunId& run) {
   // fails.
   CR_TRY_VOID(check_finished(run));
   CR_TRY_VOID(check_unused(run));
-  CR_TRY(const std::int64_t number, number_of(run));
-  std::optional<std::int64_t> spec;
   {
-    CR_TRY(Statement query, database_->prepare("SELECT spec FROM definition WHERE run = ?1"));
-    CR_TRY(const bool found, query.bind(number).step());
-    if (found) spec = query.integer(0);
+    CR_TRY(Statement remove, database_->prepare("DELETE FROM run WHERE id = ?1"));
+    CR_TRY_VOID(remove.bind(run.str()).run());
   }
   {
-    CR_TRY(Statement remove, database_->prepare("DELETE FROM run WHERE number = ?1"));
-    CR_TRY_VOID(remove.bind(number).run());
-  }
-  if (spec) {
     CR_TRY(Statement remove,
-           database_->prepare("DELETE FROM spec WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM "
-                              "definition WHERE definition.spec = ?1)"));
-    CR_TRY_VOID(remove.bind(*spec).run());
+           database_->prepare("DELETE FROM spec WHERE NOT EXISTS (SELECT 1 FROM definition WHERE "
+                              "spec_number = spec.number)"));
+    CR_TRY_VOID(remove.run());
   }
   CR_TRY_VOID(transaction.commit());
   // The run is gone, whatever becomes of the file: gc finds one that nobody's run needs.

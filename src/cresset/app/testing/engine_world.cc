@@ -125,6 +125,12 @@ std::string result_of(const model::RunView& view) {
   return out;
 }
 
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  const std::size_t at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), by);
+}
+
 const model::TaskView& task_of(const model::RunView& view, const std::string& path) {
   for (const model::TaskView& task : view.tasks) {
     if (task.path == path) return task;

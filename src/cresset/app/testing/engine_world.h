@@ -50,7 +50,10 @@ class MortalStore final : public ports::MetadataStore {
     before_definition();
     return store_.definition(run);
   }
-  Result<std::string> spec(const model::RunId& run) override { return store_.spec(run); }
+  Result<std::string> spec(const model::RunId& run) override {
+    CR_TRY_VOID(before_spec());
+    return store_.spec(run);
+  }
   Result<std::vector<ports::StoredEvent>> events(const model::RunId& run,
                                                  std::uint64_t after_seq) override {
     before_events();
@@ -95,6 +98,7 @@ class MortalStore final : public ports::MetadataStore {
   // Called in the middle of loading a run: its record has been read, its events have not.
   std::function<void()> before_definition = [] {};
   std::function<void()> before_events = [] {};
+  std::function<Result<void>()> before_spec = [] { return Result<void>(); };
 
  private:
   ports::testing::MemoryStore store_;
@@ -157,6 +161,8 @@ class EngineProcess final : ports::Random, RunObserver, Interrupts {
 
 // What a run came to, without its times: equal for runs that went the same way.
 std::string result_of(const model::RunView& view);
+// The text with the first `what` in it, which must be there, replaced.
+std::string replaced(std::string text, const std::string& what, const std::string& by);
 const model::TaskView& task_of(const model::RunView& view, const std::string& path);
 
 // A pipeline of steps that run the program "run" of EngineWorld, whose arguments are pairs of a

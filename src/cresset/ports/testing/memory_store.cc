@@ -71,6 +71,7 @@ Result<MemoryDatabase::Run*> MemoryDatabase::find(const model::RunId& run) {
 }
 
 Result<void> MemoryStore::create_run(const RunRecord& record, const RunDefinition& definition) {
+  check_no_scope();
   if (!names_a_file(record.id.str()))
     return make_error(Code::kInvalidArgument, "\"{}\" is no run id", record.id.str());
   CR_TRY_VOID(database_.check_writable());
@@ -93,6 +94,7 @@ Result<void> MemoryStore::create_run(const RunRecord& record, const RunDefinitio
 }
 
 Result<std::unique_ptr<Lease>> MemoryStore::acquire(const model::RunId& run) {
+  check_no_scope();
   CR_TRY(MemoryDatabase::Run * found, database_.find(run));
   if (database_.owners_.contains(run))
     return make_reasoned(Code::kFailedPrecondition, "run.owned", run);
@@ -114,6 +116,7 @@ Result<void> MemoryStore::confirm(const Lease& lease) {
 }
 
 Result<void> MemoryStore::commit(const Lease& lease, const Commit& commit) {
+  check_no_scope();
   CHECK(!commit.record || commit.record->id == lease.run());
   Result<MemoryDatabase::Run*> found = database_.find(lease.run());
   if (!found || (*found)->token != lease.token())
@@ -188,6 +191,7 @@ Result<std::vector<StoredEvent>> MemoryStore::events(const model::RunId& run,
 }
 
 Result<void> MemoryStore::remove_run(const model::RunId& run) {
+  check_no_scope();
   CR_TRY(const MemoryDatabase::Run* found, database_.find(run));
   if (database_.owners_.contains(run))
     return make_reasoned(Code::kFailedPrecondition, "run.owned", run);
@@ -216,6 +220,24 @@ Result<std::vector<RunUse>> MemoryStore::uses() {
 
 Result<std::unique_ptr<RemovalHold>> MemoryStore::hold_removals() {
   return std::unique_ptr<RemovalHold>(std::make_unique<MemoryDatabase::Hold>(database_));
+}
+
+class MemoryStore::CountedScope final : public ReadScope {
+ public:
+  explicit CountedScope(int& scopes) : scopes_(scopes) { ++scopes_; }
+  ~CountedScope() override { --scopes_; }
+  CountedScope(const CountedScope&) = delete;
+  CountedScope& operator=(const CountedScope&) = delete;
+
+ private:
+  int& scopes_;
+};
+
+void MemoryStore::check_no_scope() const { CHECK(scopes_ == 0); }
+
+std::unique_ptr<ReadScope> MemoryStore::read_together() {
+  check_no_scope();
+  return std::make_unique<CountedScope>(scopes_);
 }
 
 Result<std::optional<ReusableStep>> MemoryStore::find_step(const std::string& pipeline,
@@ -268,6 +290,7 @@ Result<std::optional<StepRecord>> MemoryStore::step(const model::RunId& run, std
 }
 
 Result<void> MemoryStore::withdraw_step(const model::RunId& run, std::uint32_t task) {
+  check_no_scope();
   CR_TRY(MemoryDatabase::Run * found, database_.find(run));
   CR_TRY_VOID(database_.check_writable());
   const auto step = found->steps.find(task);
@@ -277,6 +300,7 @@ Result<void> MemoryStore::withdraw_step(const model::RunId& run, std::uint32_t t
 }
 
 Result<void> MemoryStore::post(const model::RunId& run, Command command) {
+  check_no_scope();
   CR_TRY(MemoryDatabase::Run * found, database_.find(run));
   CR_TRY_VOID(database_.check_writable());
   found->commands.push_back({++database_.last_command_id_, command});

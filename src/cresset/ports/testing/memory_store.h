@@ -82,7 +82,7 @@ class MemoryStore final : public MetadataStore {
   Result<void> remove_run(const model::RunId& run) override;
   Result<std::vector<RunUse>> uses() override;
   Result<std::unique_ptr<RemovalHold>> hold_removals() override;
-  std::unique_ptr<ReadScope> read_together() override { return std::make_unique<ReadScope>(); }
+  std::unique_ptr<ReadScope> read_together() override;
   Result<std::optional<ReusableStep>> find_step(const std::string& pipeline, const std::string& key,
                                                 const model::RunId& except) override;
   Result<std::vector<StepMatch>> previous_steps(const std::string& pipeline,
@@ -96,7 +96,13 @@ class MemoryStore final : public MetadataStore {
   Result<std::uint64_t> change_counter() override { return database_.changes_; }
 
  private:
+  class CountedScope;
+
+  // Nothing is written while a scope lives, nor another begun.
+  void check_no_scope() const;
+
   MemoryDatabase& database_;
+  int scopes_ = 0;
 };
 
 }  // namespace cresset::ports::testing
