@@ -5,6 +5,7 @@
 
 #include "cresset/codec/kfp_parts.h"
 #include "cresset/codec/source_text.h"
+#include "cresset/text/placeholder.h"
 
 namespace cresset::codec {
 
@@ -58,8 +59,7 @@ std::optional<model::NameSource> read_name_source(const Node& node) {
     return std::nullopt;
   }
   const std::string& name = constant->value.as_string();
-  const bool is_placeholder = name.find("{{$") != std::string::npos;
-  if (!is_placeholder && !node.check_file_name(name)) return std::nullopt;
+  if (!text::holds_reference(name) && !node.check_file_name(name)) return std::nullopt;
   return out;
 }
 

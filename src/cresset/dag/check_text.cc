@@ -107,10 +107,8 @@ class ReferenceChecker {
   const Where& where_;
 };
 
-bool holds_reference(std::string_view text) { return text.find("{{$") != std::string_view::npos; }
-
 bool text_names_parameter(std::string_view text, std::string_view input) {
-  if (!holds_reference(text)) return false;
+  if (!text::holds_reference(text)) return false;
   const auto parsed = text::parse_template(text);
   return parsed && std::ranges::any_of(parsed->pieces, [input](const text::Piece& piece) {
            const auto* reference = std::get_if<text::Reference>(&piece);
@@ -123,7 +121,7 @@ bool text_names_parameter(std::string_view text, std::string_view input) {
 
 void check_text(Checked& checked, std::string_view text, const Nameable& names,
                 const Where& where) {
-  if (!holds_reference(text)) return;
+  if (!text::holds_reference(text)) return;
   const auto parsed = text::parse_template(text);
   if (!parsed) return checked.problems.add(where, parsed.error().text());
   ReferenceChecker(checked, names, where).check(*parsed);
@@ -171,11 +169,11 @@ void check_selector(Checked& checked, const std::string& selector, const Where& 
 }
 
 bool has_references(const Value& value) {
-  if (value.is_string()) return holds_reference(value.as_string());
+  if (value.is_string()) return text::holds_reference(value.as_string());
   if (value.is_list()) return std::ranges::any_of(value.as_list(), has_references);
   if (!value.is_struct()) return false;
   return std::ranges::any_of(value.as_struct(), [](const auto& field) {
-    return holds_reference(field.first) || has_references(field.second);
+    return text::holds_reference(field.first) || has_references(field.second);
   });
 }
 

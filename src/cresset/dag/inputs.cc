@@ -51,17 +51,15 @@ ReferenceLookup constant_lookup(const GraphTask& task, const Slots& slots,
   };
 }
 
-bool holds_reference(std::string_view text) { return text.find("{{$") != std::string_view::npos; }
-
 bool has_reference(const Value& value) {
-  if (value.is_string()) return holds_reference(value.as_string());
+  if (value.is_string()) return text::holds_reference(value.as_string());
   if (value.is_list()) {
     return std::ranges::any_of(value.as_list(),
                                [](const Value& item) { return has_reference(item); });
   }
   if (!value.is_struct()) return false;
   return std::ranges::any_of(value.as_struct(), [](const auto& field) {
-    return holds_reference(field.first) || has_reference(field.second);
+    return text::holds_reference(field.first) || has_reference(field.second);
   });
 }
 

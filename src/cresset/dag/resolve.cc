@@ -56,7 +56,7 @@ class ArgumentResolver {
 }  // namespace
 
 Result<Value> resolve_text(std::string_view text, const ReferenceLookup& lookup) {
-  if (text.find("{{$") == std::string_view::npos) return Value(text);
+  if (!text::holds_reference(text)) return Value(text);
   CR_TRY(const text::Template parsed, text::parse_template(text));
   if (const text::Reference* sole = parsed.sole_reference()) return lookup(*sole);
   CR_TRY(std::string expanded, expand(parsed, lookup));

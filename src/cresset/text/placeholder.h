@@ -45,6 +45,11 @@ struct Template {
   [[nodiscard]] const Reference* sole_reference() const;
 };
 
+// Whether there is anything in a text to parse: it holds a reference, or what begins as one does.
+inline bool holds_reference(std::string_view text) {
+  return text.find("{{$") != std::string_view::npos;
+}
+
 // A well-formed `{{$…}}` must be one of the forms above (names in ['x'], ["x"], [''x''] or as .x,
 // with spaces around them): anything else that begins with `{{$` is kInvalidArgument naming it. A
 // name ends at the quote and bracket that `.` or `}}` follows, so it may hold quotes and brackets;
