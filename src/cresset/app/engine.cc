@@ -147,8 +147,8 @@ void Engine::apply(News news, WallTime at) {
   dag::StepResult result = plan_->step(event, at);
   for (dag::Effect& effect : result.effects) {
     // What only looks need not wait for a commit: whoever takes over looks again.
-    if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect)) {
-      this->look_up(look_up->task);
+    if (const auto* asked = std::get_if<dag::LookUpCache>(&effect)) {
+      look_up(asked->task);
     } else {
       effects_.push_back(std::move(effect));
     }
@@ -177,8 +177,7 @@ void Engine::dispatch() {
 }
 
 void Engine::carry_out(const dag::Effect& effect) {
-  if (const auto* look_up = std::get_if<dag::LookUpCache>(&effect))
-    return this->look_up(look_up->task);
+  if (const auto* asked = std::get_if<dag::LookUpCache>(&effect)) return look_up(asked->task);
   if (const auto* start = std::get_if<dag::StartAttempt>(&effect)) {
     return steps_.start(start->task, start->attempt, start->adopt_only);
   }

@@ -13,8 +13,8 @@ using ::testing::ElementsAre;
 using testing::EngineProcess;
 using testing::EngineWorld;
 using ::testing::HasSubstr;
-using testing::kLargePipeline;
 using testing::kSmallPipeline;
+using testing::large_pipeline_over;
 using testing::replaced;
 using testing::task_of;
 
@@ -102,10 +102,7 @@ TEST(EngineCache, AnotherProgramAnotherCommandAndAnotherEnvAreOtherKeys) {
 
 TEST(EngineCache, LooksForAProgramOnceForAllStepsOfAMoment) {
   EngineWorld world;
-  std::string items = "[0";
-  for (int i = 1; i < 100; ++i) items += ", " + std::to_string(i);
-  const std::string spec = replaced(replaced(kLargePipeline, "[1, 2, 3]", items + "]"),
-                                    "parallelismLimit: 2", "parallelismLimit: 0");
+  const std::string spec = large_pipeline_over(100);
   EngineProcess process(world);
   process.run(spec);
   EXPECT_TRUE(task_of(process.run(spec), "exit-handler-1/loop[99]/item").cached);

@@ -21,6 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::kLargePipeline;
 using testing::kSmallPipeline;
+using testing::large_pipeline_over;
 using testing::MortalStore;
 using testing::replaced;
 using testing::result_of;
@@ -58,10 +59,7 @@ TEST(Engine, EachRunIsOfThePipelineThatItWasMadeOf) {
 
 TEST(Engine, CommitsAllStartsOfOneMomentAtOnce) {
   EngineWorld world;
-  std::string items = "[0";
-  for (int i = 1; i < 100; ++i) items += ", " + std::to_string(i);
-  const std::string spec = replaced(replaced(kLargePipeline, "[1, 2, 3]", items + "]"),
-                                    "parallelismLimit: 2", "parallelismLimit: 0");
+  const std::string spec = large_pipeline_over(100);
   EngineProcess process(world);
   EXPECT_EQ(process.run(spec).state, State::kFailed);
   EXPECT_EQ(world.executions("exit-handler-1/loop[99]/item"), 1);
@@ -71,12 +69,7 @@ TEST(Engine, CommitsAllStartsOfOneMomentAtOnce) {
 }
 
 // More steps than the executor is asked for at once: the rest waits with the engine.
-std::string very_large_pipeline() {
-  std::string items = "[0";
-  for (int i = 1; i < 9000; ++i) items += ", " + std::to_string(i);
-  return replaced(replaced(kLargePipeline, "[1, 2, 3]", items + "]"), "parallelismLimit: 2",
-                  "parallelismLimit: 0");
-}
+std::string very_large_pipeline() { return large_pipeline_over(9000); }
 
 TEST(Engine, RunsMoreStepsThanTheExecutorIsAskedForAtOnce) {
   EngineWorld world;

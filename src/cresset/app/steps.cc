@@ -10,6 +10,7 @@
 #include "cresset/codec/run_json.h"
 #include "cresset/dag/imports.h"
 #include "cresset/text/json.h"
+#include "cresset/text/placeholder.h"
 
 namespace cresset::app {
 
@@ -80,7 +81,7 @@ struct Steps::Work {
   std::optional<WallTime> ended_at;
   model::Bindings outputs;
   model::RunId hit_from;
-  dag::CacheHit::Source hit_source;
+  dag::TaskOrdinal hit_task = 0;
 };
 
 Steps::Steps(const dag::Plan& plan, Home home, RunOptions options, std::string runtime_dir,
@@ -134,7 +135,7 @@ void Steps::look_up(dag::TaskOrdinal task) {
   work->leaf = std::move(leaf);
   work->outputs = *std::move(decoded);
   work->hit_from = (*found)->run;
-  work->hit_source = {(*found)->task, key->key};
+  work->hit_task = (*found)->task;
   keys_[task] = *std::move(key);
   Work& stored = *(works_[task] = std::move(work));
   submit(stored, ports::DigestPaths{std::move(paths), false}, &Steps::verify);
@@ -150,9 +151,9 @@ void Steps::verify(Work& work, const ports::FileAnswer& answer) {
                     work.hit_from.str()));
     return finish(work, dag::CacheMissed{work.leaf.ordinal});
   }
-  keys_.erase(work.leaf.ordinal);
+  auto key = keys_.extract(work.leaf.ordinal);
   finish(work, dag::CacheHit{work.leaf.ordinal, std::move(work.outputs), work.hit_from,
-                             std::move(work.hit_source)});
+                             dag::CacheHit::Source{work.hit_task, std::move(key.mapped().key)}});
 }
 
 const Steps::Known& Steps::known(const model::Component& component) {
@@ -196,7 +197,7 @@ Result<dag::CacheKey> Steps::cache_key(const dag::LeafTask& task) {
   }
   const auto& container = std::get<model::Container>(task.component->body);
   if (!component.lightweight && !container.command.empty() &&
-      container.command[0].find("{{$") == std::string::npos) {
+      !text::holds_reference(container.command[0])) {
     const Result<ports::Program>& found = program(container.command[0]);
     if (!found) return found.error();
     tooling.program = found->fingerprint;

@@ -25,7 +25,7 @@ void print_view(const model::RunView& view, Format format, Session session) {
   const Style style(terminal.out_colour(), terminal.utf8());
   const WallTime now = session.backend.clock().wall_now();
   // What the live display took down; elsewhere each change has its line already.
-  if (terminal.out_is_terminal() && !view.tasks.empty() && is_final(view.state)) {
+  if (prints_tasks(format, session) && !view.tasks.empty() && is_final(view.state)) {
     TaskTree tree;
     for (const model::TaskView& task : view.tasks) tree.update(to_brief(task));
     TaskTree::Look look;

@@ -125,6 +125,13 @@ std::string result_of(const model::RunView& view) {
   return out;
 }
 
+std::string large_pipeline_over(int items) {
+  std::string list = "[0";
+  for (int i = 1; i < items; ++i) list += ", " + std::to_string(i);
+  return replaced(replaced(kLargePipeline, "[1, 2, 3]", list + "]"), "parallelismLimit: 2",
+                  "parallelismLimit: 0");
+}
+
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   const std::size_t at = text.find(what);
   EXPECT_NE(at, std::string::npos) << what;

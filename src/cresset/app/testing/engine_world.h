@@ -161,6 +161,8 @@ class EngineProcess final : ports::Random, RunObserver, Interrupts {
 
 // What a run came to, without its times: equal for runs that went the same way.
 std::string result_of(const model::RunView& view);
+// kLargePipeline with a loop over so many items, all at once.
+std::string large_pipeline_over(int items);
 // The text with the first `what` in it, which must be there, replaced.
 std::string replaced(std::string text, const std::string& what, const std::string& by);
 const model::TaskView& task_of(const model::RunView& view, const std::string& path);

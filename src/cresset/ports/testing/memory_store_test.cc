@@ -45,5 +45,11 @@ TEST_F(MemoryStoreTest, AFullDiskRefusesEveryWriteAndNoRead) {
   EXPECT_TRUE(store.commit(*lease, one_event(1)));
 }
 
+TEST_F(MemoryStoreTest, NothingIsWrittenWhileAScopeLives) {
+  const std::unique_ptr<ReadScope> together = store.read_together();
+  EXPECT_DEATH(static_cast<void>(store.commit(*lease, one_event(1))), "scopes");
+  EXPECT_DEATH(static_cast<void>(store.read_together()), "scopes");
+}
+
 }  // namespace
 }  // namespace cresset::ports::testing
